@@ -7,7 +7,7 @@ foreach(area IN ITEMS clock durable file place maintenance statements)
 		LIBRARIES sqlite_fixture sqlite_objects m -Wl,--wrap=store_uptime_read)
 endforeach()
 # What all stores have in common (see timescale.cmake for the others).
-foreach(area IN ITEMS write query aggregate wrong_clock)
+foreach(area IN ITEMS write query aggregate text wrong_clock)
 	tallyd_unit_test(sqlite_${area} SOURCES unit/test_store_${area}.c
 		LIBRARIES sqlite_fixture sqlite_objects m -Wl,--wrap=store_uptime_read)
 endforeach()

@@ -78,6 +78,7 @@ int64_t fixture_sql(struct fixture *fixture, const char *sql)
 	return value;
 }
 
+const char *const backend_empty_bits = "UPDATE @text SET bits = zeroblob(8)";
 const char *const backend_watermarks = "@rollups";
 
 void backend_time(int64_t ns, char *ret, size_t size)
@@ -123,6 +124,7 @@ void fixture_make_older(struct fixture *fixture)
 		"UPDATE tally_rollups SET level = 2 WHERE level = 3",
 		"UPDATE tally_rollups SET level = 3 WHERE level = 4",
 		"DROP TABLE tally_clock",
+		"DROP TABLE tally_text",
 		"DELETE FROM tally_migrations WHERE version >= 3",
 	};
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)

@@ -101,6 +101,7 @@ int64_t fixture_newest(struct fixture *fixture, const char *view); /* the newest
 /* A time as SQL has it there, and the table of the watermarks. */
 void backend_time(int64_t ns, char *ret, size_t size);
 extern const char *const backend_watermarks;
+extern const char *const backend_empty_bits; /* no block of text has any */
 /* With other retentions from now on. */
 void fixture_keep(struct fixture *fixture, int64_t raw, int64_t rollup);
 /* As it was before there were rollups of samples per five minutes. */

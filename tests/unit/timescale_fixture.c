@@ -92,6 +92,7 @@ int64_t fixture_sql(struct fixture *fixture, const char *sql)
 	return value;
 }
 
+const char *const backend_empty_bits = "UPDATE @text SET bits = decode(repeat('00', 8), 'hex')";
 const char *const backend_watermarks = "@marks";
 
 void backend_time(int64_t ns, char *ret, size_t size)

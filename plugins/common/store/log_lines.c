@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char log_lines_suffix[] = "_lines";
 enum { LOG_LINES_NAME = 48 }; /* as plugin.h has it */
 
 bool log_lines_are_counted(const struct stored_table *logs)
@@ -16,13 +15,13 @@ bool log_lines_are_counted(const struct stored_table *logs)
 	return logs->table.kind == TALLY_LOG && level > 0 &&
 	       logs->table.columns[level].type == TALLY_TEXT &&
 	       logs->table.columns[level].role == TALLY_FIELD &&
-	       strlen(logs->table.name) + strlen(log_lines_suffix) <= LOG_LINES_NAME &&
+	       strlen(logs->table.name) + strlen(LOG_LINES_SUFFIX) <= LOG_LINES_NAME &&
 	       logs->n_tags + LOG_LINES_TAGS <= CATALOG_MAX_COLUMNS;
 }
 
 void log_lines_declare(const struct stored_table *logs, struct log_lines *ret)
 {
-	snprintf(ret->name, sizeof(ret->name), "%s%s", logs->table.name, log_lines_suffix);
+	snprintf(ret->name, sizeof(ret->name), "%s" LOG_LINES_SUFFIX, logs->table.name);
 	ret->columns[0] = logs->table.columns[0];
 	ret->columns[0].help = "the minute";
 	ret->columns[LOG_LINES_LEVEL] =

@@ -11,6 +11,9 @@
 
 #include "store/catalog.h"
 
+/* Of the table's name, behind the log's. */
+#define LOG_LINES_SUFFIX "_lines"
+
 enum { LOG_LINES_LEVEL = 1, LOG_LINES_LINES = 2, LOG_LINES_TAGS = 3 };
 
 struct log_lines {

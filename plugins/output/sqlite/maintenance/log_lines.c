@@ -12,6 +12,7 @@
 #include <errno.h>
 
 #include "database.h"
+#include "maintenance/text_index.h"
 #include "maintenance/watermarks.h"
 #include "schema/schema.h"
 #include "store.h"
@@ -131,6 +132,9 @@ static int log_lines_late(const struct log_counting *counting)
 		if (bucket >= counting->kept_from &&
 		    bucket < counting->watermarks.rolled_to[LEVEL_ROWS])
 			r = log_lines_stretch(counting, bucket, bucket + minute);
+		/* With the mark goes what tells a search that the index does not know the line. */
+		if (r == 0)
+			r = text_index_forget(store->ctx, store->db, name, bucket, bucket + minute);
 		if (r == 0)
 			r = database_execf(store->ctx, store->db,
 					   "DELETE FROM tally_late WHERE \"table\" = %Q AND level "

@@ -15,6 +15,7 @@
 #include "maintenance/trusted_clock.h"
 #include "maintenance/retention.h"
 #include "maintenance/rollup.h"
+#include "maintenance/text_index.h"
 #include "store.h"
 #include "store/log_lines.h"
 #include "store_life.h"
@@ -104,6 +105,22 @@ static int maintenance_delete(struct store *store, const struct stored_table *st
 	return r < 0 ? r : 0;
 }
 
+/* Of a log: a block of the index of its text at a time, also to forget those whose lines are gone,
+ * which is why it comes last. */
+static int maintenance_index(struct store *store, const struct stored_table *stored)
+{
+	int r = log_lines_are_counted(stored);
+	while (r > 0 && !store_makes_way(store)) {
+		pthread_mutex_lock(&store->turn);
+		r = database_check_room(store->ctx, store->db, store->path, 0,
+					DATABASE_LEFT_BY_ROLLUPS);
+		if (r == 0)
+			r = text_index_step(store, stored);
+		pthread_mutex_unlock(&store->turn);
+	}
+	return r < 0 ? r : 0;
+}
+
 /* A table that fails must not hold up the others: its error is kept, and the loop goes on. */
 static int maintenance_table(void *arg, const struct tally_table *table)
 {
@@ -116,6 +133,9 @@ static int maintenance_table(void *arg, const struct tally_table *table)
 	if (r < 0)
 		round->error = r;
 	r = maintenance_delete(store, stored);
+	if (r < 0)
+		round->error = r;
+	r = maintenance_index(store, stored);
 	if (r < 0)
 		round->error = r;
 	return 0;

@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "database.h"
+#include "store/log_lines.h"
 
 /* The level becomes an index, and a newer version may have written more of them: hence BETWEEN. */
 void watermarks_append(sqlite3_str *sql, const char *table)
@@ -93,6 +94,15 @@ static int watermarks_rewind_levels(struct tally_ctx *ctx, sqlite3 *db,
 			from != INT64_MIN, (long long)to, (long long)now, (long long)to, table,
 			level);
 	}
+	/* Lines of a time that is not counted are not marked as late, so no block may stand for it:
+	 * those of the log whose counts these are. */
+	if (r == 0)
+		r = database_execf(ctx, db,
+				   "DELETE FROM tally_text WHERE \"table\" || '" LOG_LINES_SUFFIX
+				   "' = %Q AND "
+				   "\"to\" > ifnull((SELECT rolled_to FROM tally_rollups WHERE "
+				   "\"table\" = %Q AND level = %d), \"from\")",
+				   table, table, LEVEL_ROWS);
 	return r;
 }
 

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "bind.h"
 #include "read/condition.h"
+#include "read/text_ranges.h"
 #include "database.h"
 #include "schema/schema.h"
 
@@ -27,6 +28,7 @@ struct scan {
 	sqlite3_stmt *edge; /* the first row of the range */
 	uint32_t left;      /* rows that may still come */
 	bool newest_first;
+	int64_t width; /* of the next window */
 };
 
 static const char *scan_alias(const struct bound_query *bound, uint16_t column)
@@ -194,7 +196,7 @@ static void scan_window(const struct scan *scan, int64_t width, int64_t edge, in
 
 static int scan_windows(struct scan *scan, int64_t range[2])
 {
-	int64_t width = SCAN_FIRST_WINDOW, window[2];
+	int64_t window[2];
 	/* The index finds the next row at once: after an empty window, however long the gap is. */
 	bool find = true;
 	while (scan->left && range[0] < range[1]) {
@@ -203,16 +205,28 @@ static int scan_windows(struct scan *scan, int64_t range[2])
 		if (r <= 0)
 			return r;
 		uint32_t before = scan->left;
-		scan_window(scan, width, edge, range, window);
+		scan_window(scan, scan->width, edge, range, window);
 		scan_bind_range(scan, scan->page, window[0], window[1]);
 		r = scan_page(scan);
 		if (r != 0)
 			return r;
 		find = scan->left == before;
-		if (width < INT64_MAX / 4)
-			width *= 4;
+		if (scan->width < INT64_MAX / 4)
+			scan->width *= 4;
 	}
 	return 0;
+}
+
+/* What the index of a log's text rules out is not read. */
+static int scan_ranges(struct scan *scan)
+{
+	struct text_ranges ranges;
+	int64_t range[2];
+	bound_query_range(scan->bound, &range[0], &range[1]);
+	int r = text_ranges_begin(scan->reader, scan->bound, range[0], range[1], &ranges);
+	while (r == 0 && scan->left && (r = text_ranges_next(&ranges, range)) > 0)
+		r = scan_windows(scan, range);
+	return r;
 }
 
 int scan_run(struct reader *reader, const struct bound_query *bound, struct result *result)
@@ -222,13 +236,12 @@ int scan_run(struct reader *reader, const struct bound_query *bound, struct resu
 			    .bound = bound,
 			    .result = result,
 			    .left = bound->query->limit,
-			    .newest_first = bound->query->newest_first};
-	int64_t range[2];
-	bound_query_range(bound, &range[0], &range[1]);
+			    .newest_first = bound->query->newest_first,
+			    .width = SCAN_FIRST_WINDOW};
 	int r = scan_prepare_page(&scan);
 	if (r == 0 && !state)
 		r = scan_prepare_edge(&scan);
 	if (r == 0)
-		r = state ? scan_page(&scan) : scan_windows(&scan, range);
+		r = state ? scan_page(&scan) : scan_ranges(&scan);
 	return r == 0 ? result_finish(result) : r;
 }
