@@ -7,6 +7,7 @@ import pytest
 from browser import Browser
 from dashboard import DIST, axe, npm, workshop
 from daemon import STORED
+from pg import Postgres
 from waiting import wait_for
 
 FILES = ["dashboard.css", "dashboard.js", "icon.svg", "index.html"]
@@ -182,6 +183,26 @@ def test_charts_show_the_history_and_zoom_by_dragging(page):
     quiet(browser)
 
 
+def test_a_deploy_is_marked_on_the_charts_and_the_log_is_that_of_the_service(page):
+    labels = {"com.docker.compose.project": "shop", "com.docker.compose.service": "web"}
+    page.engine.run("web", "while :; do echo old; sleep 1; done", labels=labels)
+    page.daemon.wait(lambda: page.daemon.json("/api/v1/logs?q=old")["data"], "the first one speaks")
+    page.engine.api("POST", "/commit?container=web&repo=web&tag=2", {"Labels": {"version": "2"}})
+    page.engine.remove("web")
+    page.engine.run("web", "while :; do echo new; sleep 1; done", image="web:2", labels=labels)
+    browser = page("#/container/web?from=now-15m")
+    browser.wait("document.querySelector('.marks .look')?.dataset.text.includes('image changed: busybox:test')", "the deploy is marked")
+    assert "→ web:2" in browser.run("document.querySelector('.marks .look').dataset.text")
+    browser.shows("busybox:test", ".facts")
+    browser.run("[...document.querySelectorAll('.beside a')].find((a) => a.textContent === 'of the service').click()")
+    browser.shows("old", ".lines")
+    browser.shows("new", ".lines")
+    last = "[...document.querySelectorAll('.line .text')].filter((e) => e.innerText === 'new').length"
+    before = browser.run(last)
+    browser.wait(f"{last} > {before}", "and lines of the new one arrive")
+    quiet(browser)
+
+
 # ---- Logs
 
 def test_logs_join_what_is_stored_and_what_arrives_and_are_searched(page):
@@ -352,6 +373,25 @@ def test_the_foot_says_that_the_daemon_is_gone_and_that_it_is_back(page):
     page.daemon.start()
     browser.wait("!document.querySelector('.foot').innerText.includes('does not answer')", "it is back")
     cell(browser, "web", "state", "running")
+
+
+def test_the_foot_says_that_the_database_is_gone(tallyd, engine, browser):
+    database = Postgres().start()
+    try:
+        engine.run("web")
+        stored = STORED.replace("[output.sqlite]\npath = {db}", f"[output.timescale]\nconninfo = {database.conninfo()}")
+        daemon = tallyd(SECTIONS.replace("{engine}", engine.endpoint) + stored.replace("sqlite", "timescale")).start("/api/v1/tables")
+        browser.open(daemon.url)
+        cell(browser, "web", "state", "running")
+        database.stop()
+        browser.wait("document.querySelector('.foot.amber .sign.act')", "the foot says what is wrong")
+        assert cells(browser, "web"), "what was known is still shown"
+        database.start()
+        browser.wait("!document.querySelector('.foot.amber')", "all is well again", 60)
+        browser.open("about:blank")
+        daemon.stop()
+    finally:
+        database.leave()
 
 
 def test_a_token_is_asked_for_and_given_back(tallyd, browser, tmp_path):

@@ -43,6 +43,7 @@ class Browser:
         self.write_end, self.read_end = from_us, to_us
         self.buffer, self.calls, self.session = b"", 0, None
         self.console, self.requests, self.statuses = [], [], {}
+        self.trace, self.traced = [], False
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log", "Performance"):
@@ -114,6 +115,23 @@ class Browser:
             self.console.append(" ".join(str(x.get("value", x.get("description"))) for x in params["args"]))
         elif method == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
             self.console.append(f"{params['entry']['text']} {params['entry'].get('url', '')}")
+
+        elif method == "Tracing.dataCollected":
+            self.trace += params["value"]
+        elif method == "Tracing.tracingComplete":
+            self.traced = True
+
+    def record(self, categories, script):
+        """The events of a trace that is written while the expression, a promise, is awaited."""
+        self.trace, self.traced = [], False
+        self.call("Tracing.start", transferMode="ReportEvents",
+                  traceConfig={"includedCategories": categories, "excludedCategories": ["*"]})
+        self.run(script)
+        self.call("Tracing.end")
+        end = time.monotonic() + 60
+        while not self.traced:
+            self.receive(end, "the trace")
+        return self.trace
 
     def asked(self):
         """The last requests, with their status."""

@@ -118,11 +118,17 @@ function stateOf(error: Problem | undefined, ready: Ready | undefined): string |
   return null;
 }
 
+/** A machine that runs containers and sends no readings, while another does. */
+function silentOf(hosts: Host[] | undefined): Host | undefined {
+  return hosts?.find((host) => host.running > 0 && host.newest_stats && Date.now() - ms(host.newest_stats) > STALE_AFTER * 1000);
+}
+
 function Foot() {
   useEvery(1000);
   const list = useWatched(containers);
   const seen = useWatched(newest);
   const ready = useAsked("ready", (signal) => ask<Ready>("/readyz", signal), 5000);
+  const hosts = useAsked("hosts of the foot", (signal) => get<Page<Host>>("/hosts", {}, signal), 10_000);
   const balance = useAsked("balance", (signal) => get<Balance>("/pipeline", {}, signal), 5000);
   const rows = [...list.rows.values()];
   const states = (state: string) => rows.filter((row) => row.info.state === state && !row.info.gone_at).length;
@@ -132,8 +138,9 @@ function Foot() {
   const wrong = stateOf(ready.error, ready.data);
   const waiting = balance.data?.outputs.reduce((sum, one) => sum + one.waiting, 0);
   const stale = age !== null && age > STALE_AFTER;
+  const silent = silentOf(hosts.data?.data);
   return (
-    <footer class={`foot ${wrong || stale ? "amber" : ""}`}>
+    <footer class={`foot ${wrong || stale || silent ? "amber" : ""}`}>
       <span>{states("running")} running</span>
       {sick > 0 && <Sign kind="act">{sick} unhealthy</Sign>}
       {states("restarting") > 0 && <Sign kind="look">{states("restarting")} restarting</Sign>}
@@ -142,6 +149,8 @@ function Foot() {
         <Sign kind="act">{wrong}{age !== null && ` (newest reading ${duration(age)} ago)`}</Sign>
       ) : stale ? (
         <Sign kind="look">readings are {duration(age)} old: nothing was read since {dateTime(at)}; see <a href={linkTo("pipeline")}>the pipeline</a></Sign>
+      ) : silent ? (
+        <Sign kind="look">no readings of {silent.host} since {dateTime(ms(silent.newest_stats))}; see <a href={linkTo("hosts")}>hosts</a></Sign>
       ) : (
         <span>{age === null ? "no reading yet" : `newest reading ${duration(age)} ago`}</span>
       )}

@@ -23,6 +23,11 @@ export interface Line {
   dashed?: boolean;
 }
 
+export interface ChartMark {
+  at: number;
+  kind: "look" | "act" | "plain";
+}
+
 export interface ChartProps {
   id: string;
   title: string;
@@ -30,7 +35,7 @@ export interface ChartProps {
   lines: Line[];
   figure: (x: number | null | undefined) => Figure;
   range: [number, number];
-  marks: number[];
+  marks: ChartMark[];
   zoom: (from: number, to: number) => void;
   back: () => void;
 }
@@ -62,12 +67,13 @@ function seriesOf(lines: Line[], points: number): { series: uPlot.Series[]; band
   return { series, bands };
 }
 
-function drawMarks(u: uPlot, marks: number[]) {
+function drawMarks(u: uPlot, marks: ChartMark[]) {
+  const ink = { plain: css("--mark"), look: css("--look"), act: css("--act") };
   u.ctx.save();
-  u.ctx.strokeStyle = css("--mark");
   u.ctx.setLineDash([2, 3]);
   for (const mark of marks) {
-    const x = Math.round(u.valToPos(mark, "x", true));
+    u.ctx.strokeStyle = ink[mark.kind];
+    const x = Math.round(u.valToPos(mark.at, "x", true));
     if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) continue;
     u.ctx.beginPath();
     u.ctx.moveTo(x, u.bbox.top);

@@ -31,6 +31,8 @@ export interface Row {
   trend: Trend | null;
   /** Counts up whenever something of the row changes, so that only such rows are drawn again. */
   version: number;
+  /** The version that is to be seen. */
+  drawn: number;
 }
 
 export interface List {
@@ -38,9 +40,11 @@ export interface List {
   loaded: boolean;
   error: Problem | null;
   version: number;
+  /** Counts what `version` counts, but for the later turns of the same change. */
+  round: number;
 }
 
-export const containers = new Watched<List>({ rows: new Map(), loaded: false, error: null, version: 0 });
+export const containers = new Watched<List>({ rows: new Map(), loaded: false, error: null, version: 0, round: 0 });
 
 /** The time of the newest reading that was seen, in ms; NaN: none yet. */
 export const newest = new Watched(NaN);
@@ -48,19 +52,34 @@ export const newest = new Watched(NaN);
 const UNKNOWN: Rates = { rx: null, tx: null, read: null, write: null };
 export const keyOf = (host: string | undefined, id: string | undefined) => `${host}/${id}`;
 
-// ---- Drawing at most once a frame, whatever arrives
+// ---- Drawing a few times a second, whatever arrives
 
+const DRAW_EVERY = 200;
+// All readings come at once, and a table whose every cell changes takes a browser longer than a frame
+// lasts: so each row takes its turn, one frame after the other.
+const TURNS = 4;
 let pending = false;
+let drawn = -DRAW_EVERY;
 
 function tell(change: Partial<List> = {}) {
   Object.assign(containers.value, change);
   if (pending) return;
   pending = true;
-  const draw = () => {
-    pending = false;
-    containers.set({ ...containers.value, version: containers.value.version + 1 });
+  const turn = (n: number) => {
+    let i = 0;
+    for (const row of containers.value.rows.values()) if (i++ % TURNS === n) row.drawn = row.version;
+    const { version, round } = containers.value;
+    containers.set({ ...containers.value, version: version + 1, round: n ? round : round + 1 });
+    if (n + 1 < TURNS) requestAnimationFrame(() => turn(n + 1));
+    else pending = false;
   };
+  const draw = () => {
+    drawn = performance.now();
+    turn(0);
+  };
+  const wait = drawn + DRAW_EVERY - performance.now();
   if (document.hidden) setTimeout(draw, 1000);
+  else if (wait > 0) setTimeout(() => requestAnimationFrame(draw), wait);
   else requestAnimationFrame(draw);
 }
 
@@ -108,7 +127,7 @@ function merge(list: Container[]) {
   for (const info of list) {
     const key = keyOf(info.host, info.container_id);
     const old = containers.value.rows.get(key);
-    const row: Row = old ?? { key, info, stats: null, rates: UNKNOWN, trend: null, version: 0 };
+    const row: Row = old ?? { key, info, stats: null, rates: UNKNOWN, trend: null, version: 0, drawn: 0 };
     row.info = info;
     row.version++;
     if (!info.stats) {

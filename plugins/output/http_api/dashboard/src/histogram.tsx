@@ -27,11 +27,22 @@ const stepOf = (text: string) => {
   return found ? Number(found[1]) * UNIT[found[2]] : 60_000;
 };
 
-export function Histogram({ params, from, to, here }: { params: Params; from: string; to: string; here: number }) {
+interface HistogramProps {
+  params: Params;
+  /** Where something is searched: of which lines; they are counted, too. */
+  of: Params | null;
+  from: string;
+  to: string;
+  here: number;
+}
+
+export function Histogram({ params, of, from, to, here }: HistogramProps) {
   const box = useRef<HTMLDivElement>(null);
   const [drag, setDrag] = useState<[number, number] | null>(null);
   const live = to === "now";
   const asked = useAsked(`histogram ${JSON.stringify(params)} ${from} ${to}`, (signal) => get<Answer>("/logs/histogram", { ...params, from, to, points: BARS, by: "level" }, signal), live ? 10_000 : 0);
+  const all = useAsked(`count ${JSON.stringify(of)} ${from} ${to}`, async (signal) =>
+    of ? await get<{ data: { total: number }; complete: boolean }>("/logs/count", { ...of, from, to }, signal) : null, live && of ? 30_000 : 0);
   const bars = asked.data?.data ?? [];
   const start = timeOf(from);
   const span = Math.max(1, timeOf(to) - start);
@@ -78,7 +89,7 @@ export function Histogram({ params, from, to, here }: { params: Params; from: st
       <p class="dim">
         <span>{clock(start).slice(0, 5)}</span>
         <span>
-          {asked.error ? `Not counted: ${asked.error.message}` : asked.data ? `${asked.data.complete ? "" : "more than "}${plural(sum, "line")}${errors ? `, ${plural(errors, "error")}` : ""}` : ""}
+          {asked.error ? `Not counted: ${asked.error.message}` : asked.data ? `${asked.data.complete ? "" : "more than "}${plural(sum, "line")}${of && all.data ? ` of ${all.data.data.total.toLocaleString("en")}` : ""}${errors ? `, ${plural(errors, "error")}` : ""}` : ""}
           {here > 0 && `; ${here.toLocaleString("en")} here`}
         </span>
         <span>{live ? "now" : clock(start + span).slice(0, 5)}</span>

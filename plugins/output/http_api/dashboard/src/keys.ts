@@ -1,6 +1,6 @@
 // Keys.  Parts of the page say which they take while they are shown; the newest comes first.  None
 // is taken from a field that is being typed into, except Escape.
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 export type Keys = Record<string, () => void>;
 
@@ -39,7 +39,8 @@ addEventListener("keydown", (event) => {
 export function useKeys(keys: Keys) {
   const layer = useRef(keys);
   layer.current = keys;
-  useEffect(() => {
+  // At once: a key that is pressed when something is seen must not come before it listens.
+  useLayoutEffect(() => {
     layers.push(layer);
     return () => void layers.splice(layers.indexOf(layer), 1);
   }, []);

@@ -1,7 +1,8 @@
 // A list of log lines: of 100,000 only those that are seen are in the document.  Follows the end
 // until somebody scrolls up.
 import type { ComponentChildren } from "preact";
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { memo } from "preact/compat";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { useWatched, Watched } from "./api";
 import { crosshair } from "./chart";
 import { asText, Feed, type FeedOptions, fieldsOfLine, type Line, lineAt } from "./feed";
@@ -10,11 +11,13 @@ import { useKeys } from "./keys";
 import { folded, hits, pieces, type Piece, searchFor, stripped } from "./logtext";
 import { copy, Empty, Failed, hue, save, Skeleton } from "./parts";
 import { linkTo } from "./route";
+import type { LogLine } from "./types";
 import { rowAt, useView } from "./virtual";
 
 const LINE = 20;
 const FIELD = 20;
 const NEAR = 400;
+const BEYOND = 240; // pixels that are drawn beyond what is seen
 
 export interface LogViewProps {
   options: FeedOptions;
@@ -92,7 +95,7 @@ export const logSize = new Watched(0);
 export function LogView(props: LogViewProps) {
   const { feed, version } = useFeed(props.options);
   const box = useRef<HTMLDivElement>(null);
-  const view = useView(box);
+  const view = useView(box, BEYOND / 2);
   const [opened, setOpened] = useState(0);
   const [here, setHere] = useState(-1);
   const following = useRef(true);
@@ -160,12 +163,16 @@ export function LogView(props: LogViewProps) {
     return () => clearTimeout(timer);
   }, [pointed, props.pointed]);
 
-  const toggle = (line: Line) => {
+  const toggle = useCallback((line: Line) => {
     line.open = !line.open;
     line.layout = -1;
     following.current = false;
     setOpened((n) => n + 1);
-  };
+  }, []);
+  const onField = useRef(props.onField);
+  onField.current = props.onField;
+  const filter = useCallback((text: string) => onField.current?.(text), []);
+  const link = linkTo("logs", "", { from: "", to: "", container: props.names ? "" : (lines[0]?.row.container_id ?? "") });
   const move = (step: number) => {
     const next = Math.max(0, Math.min(lines.length - 1, here < 0 ? lines.length - 1 : here + step));
     setHere(next);
@@ -186,8 +193,8 @@ export function LogView(props: LogViewProps) {
 
   if (feed.error && !lines.length) return <Failed error={feed.error} what="The log" again={feed.error.status >= 500 || feed.error.status === 0 ? Date.now() + 2000 : 0} />;
   if (feed.loading && !lines.length) return <Skeleton rows={14} />;
-  const first = rowAt(sums, lines.length, Math.max(0, view.top - 200));
-  const end = Math.min(lines.length, rowAt(sums, lines.length, view.top + view.height + 200) + 1);
+  const first = rowAt(sums, lines.length, Math.max(0, view.top - BEYOND));
+  const end = Math.min(lines.length, rowAt(sums, lines.length, view.top + view.height + BEYOND + BEYOND / 2) + 1);
   return (
     <div class={`logs ${props.wrap ? "wrap" : ""} ${props.names ? "names" : ""}`}>
       {feed.missed > 0 && <p class="banner look" role="status">{`${feed.missed.toLocaleString("en")} lines came faster than they could be sent and are not shown here; they are stored.`}</p>}
@@ -205,13 +212,13 @@ export function LogView(props: LogViewProps) {
         ) : (
           <div class="height" style={{ height: `${total}px` }}>
             {lines.slice(first, end).map((line, i) => (
-              <LineRow key={line.key} line={line} top={sums[first + i]} here={first + i === here} names={props.names} searched={props.searched}
-                newDay={first + i === 0 || day(lines[first + i - 1].at) !== day(line.at)} open={line.open} toggle={() => toggle(line)} onField={props.onField} pointed={props.pointed} />
+              <LineRow key={line.key} line={line} row={line.row} top={sums[first + i]} height={line.height} here={first + i === here} names={props.names} searched={props.searched}
+                newDay={first + i === 0 || day(lines[first + i - 1].at) !== day(line.at)} open={line.open} toggle={toggle} onField={filter} pointed={props.pointed} link={link} />
             ))}
           </div>
         )}
       </div>
-      {(unseen > 0 || (!following.current && view.top + view.height < total - LINE)) && lines.length > 0 && (
+      {(unseen > 0 || (!following.current && view.top + view.height < total - BEYOND)) && lines.length > 0 && (
         <button class="unseen" onClick={toEnd}>▼ {unseen > 0 ? `${unseen.toLocaleString("en")} new` : "newest"}</button>
       )}
       {props.options.stream && lines.length > 0 && (
@@ -227,26 +234,28 @@ const LEVEL_KIND: Record<string, string> = { critical: "act", error: "act", warn
 
 interface LineRowProps {
   line: Line;
+  row: LogLine;
   top: number;
+  height: number;
   here: boolean;
   names: boolean;
   searched: (string | RegExp)[];
   newDay: boolean;
   open: boolean;
-  toggle: () => void;
-  onField?: (text: string) => void;
+  toggle: (line: Line) => void;
+  onField: (text: string) => void;
   pointed?: boolean;
+  /** To the page of logs, without the line. */
+  link: string;
 }
 
-function LineRow({ line, top, here, names, searched, newDay, open, toggle, onField, pointed }: LineRowProps) {
-  const { row } = line;
+const LineRow = memo(({ line, row, top, height, here, names, searched, newDay, open, toggle, onField, pointed, link }: LineRowProps) => {
   const fields = fieldsOfLine(line);
   const kind = LEVEL_KIND[row.level ?? ""] ?? "";
-  const where = { line: line.key, from: "", to: "" };
-  const link = linkTo("logs", "", { ...where, container: names ? "" : row.container_id });
-  const around = linkTo("logs", "", { ...where, container: row.container_id });
+  const query = link.includes("?") ? "&" : "?";
+  const at = `line=${encodeURIComponent(line.key)}`;
   return (
-    <div class={`line ${kind} ${here ? "here" : ""} ${open ? "open" : ""} ${row.context ? "around" : ""}`} style={{ top: `${top}px`, height: `${line.height}px` }}>
+    <div class={`line ${kind} ${here ? "here" : ""} ${open ? "open" : ""} ${row.context ? "around" : ""}`} style={{ top: `${top}px`, height: `${height}px` }}>
       <button class="time" title={`${row.time}${pointed ? "; click: show it on the charts" : ""}`} onClick={() => crosshair.set(line.at / 1000)}>
         {newDay && <span class="day">{day(line.at).slice(5)} </span>}
         {clock(line.at, !newDay)}
@@ -257,7 +266,7 @@ function LineRow({ line, top, here, names, searched, newDay, open, toggle, onFie
         </a>
       )}
       <span class="level" title={row.stream ?? undefined}>{row.level ?? (row.stream === "stderr" ? "stderr" : "")}</span>
-      <span class="text" onClick={() => fields && !getSelection()?.toString() && toggle()}>
+      <span class="text" onClick={() => fields && !getSelection()?.toString() && toggle(line)}>
         {fields && !open ? <Folded line={line} searched={searched} /> : <Marked of={pieces(row.message)} searched={searched} />}
         {open && fields && (
           <dl>
@@ -265,7 +274,7 @@ function LineRow({ line, top, here, names, searched, newDay, open, toggle, onFie
               <div key={name}>
                 <dt>{name}</dt>
                 <dd>
-                  <button class="plain" title="show only lines with this" onClick={(event) => { event.stopPropagation(); onField?.(searchFor(row.message, name, value)); }}>
+                  <button class="plain" title="show only lines with this" onClick={(event) => { event.stopPropagation(); onField(searchFor(row.message, name, value)); }}>
                     <Marked of={[{ text: value, style: "" }]} searched={searched} />
                   </button>
                 </dd>
@@ -275,14 +284,14 @@ function LineRow({ line, top, here, names, searched, newDay, open, toggle, onFie
         )}
       </span>
       <span class="acts">
-        {fields && <button onClick={toggle} aria-expanded={open} aria-label={open ? "fold" : "unfold"}>{open ? "▾" : "▸"}</button>}
+        {fields && <button onClick={() => toggle(line)} aria-expanded={open} aria-label={open ? "fold" : "unfold"}>{open ? "▾" : "▸"}</button>}
         <button aria-label="copy the line" title="copy the line" onClick={() => void copy(row.message)}>⧉</button>
-        {(names || searched.length > 0) && <a href={around} title="what else its container said then" aria-label="what else its container said then">↕</a>}
-        <a href={link} title="a link to this line" aria-label="a link to this line">¶</a>
+        {(names || searched.length > 0) && <a href={`${link}${query}container=${row.container_id}&${at}`} title="what else its container said then" aria-label="what else its container said then">↕</a>}
+        <a href={`${link}${query}${at}`} title="a link to this line" aria-label="a link to this line">¶</a>
       </span>
     </div>
   );
-}
+});
 
 function Folded({ line, searched }: { line: Line; searched: (string | RegExp)[] }) {
   const { message, rest } = folded(fieldsOfLine(line)!);

@@ -141,6 +141,18 @@ export async function copy(text: string): Promise<boolean> {
   }
 }
 
+/** The table in the same section, as a spreadsheet takes it. */
+export function CopyTable() {
+  const [copied, set] = useState(false);
+  const onCopy = async (button: HTMLElement) => {
+    const rows = [...(button.closest("main, section")?.querySelectorAll("tr") ?? [])];
+    const text = rows.map((row) => [...row.cells].map((cell) => cell.innerText.trim().replace(/\s+/g, " ")).join("\t")).join("\n");
+    set(await copy(`${text}\n`));
+    setTimeout(() => set(false), 2000);
+  };
+  return <button onClick={(event) => void onCopy(event.currentTarget)} title="copy the table, to paste into a spreadsheet">{copied ? "copied" : "copy"}</button>;
+}
+
 /** Where the keyboard is, among rows that may not be in the document. */
 export function useEvery(milliseconds: number): number {
   const [n, set] = useState(0);

@@ -44,6 +44,8 @@ export interface Container {
   labels: Record<string, string> | null;
   compose_project: string | null;
   compose_service: string | null;
+  /** What stays when a container is replaced; earlier versions did not store it. */
+  service?: string | null;
   cpu_limit_cores: number | null;
   mem_limit_bytes: number | null;
   pids_limit: number | null;

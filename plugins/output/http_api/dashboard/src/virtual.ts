@@ -9,25 +9,26 @@ export interface View {
   width: number;
 }
 
-/** Of an element that scrolls, once it is there; told at most once a frame. */
-export function useView(ref: RefObject<HTMLElement | null>): View {
+/** Of an element that scrolls, once it is there; told at most once a frame, and of scrolling only each
+ * so many pixels: less than what is drawn beyond the edges. */
+export function useView(ref: RefObject<HTMLElement | null>, step: number): View {
   const [view, set] = useState<View>({ top: 0, height: 800, width: 1200 });
   const watched = useRef<{ box: HTMLElement; end: () => void } | null>(null);
   useLayoutEffect(() => {
     const box = ref.current;
     if (watched.current?.box === box) return;
     watched.current?.end();
-    watched.current = box && { box, end: watchView(box, set) };
+    watched.current = box && { box, end: watchView(box, step, set) };
   });
   useEffect(() => () => watched.current?.end(), []);
   return view;
 }
 
-function watchView(box: HTMLElement, set: (change: (old: View) => View) => void): () => void {
+function watchView(box: HTMLElement, step: number, set: (change: (old: View) => View) => void): () => void {
   let asked = 0;
   const look = () => {
     asked = 0;
-    const now = { top: box.scrollTop, height: box.clientHeight, width: box.clientWidth };
+    const now = { top: Math.floor(box.scrollTop / step) * step, height: box.clientHeight, width: box.clientWidth };
     set((old) => (old.top === now.top && old.height === now.height && old.width === now.width ? old : now));
   };
   const soon = () => {

@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { get, getAll, Problem, useAsked, useWatched } from "../api";
-import { Chart, chartsAsCsv, chartsAsPng, type ChartProps, type Line } from "../chart";
+import { Chart, type ChartMark, chartsAsCsv, chartsAsPng, type ChartProps, crosshair, type Line } from "../chart";
 import { containers, keyOf, type Row } from "../containers";
 import { bytes, clock, dateTime, diskRate, duration, join, ms, NONE, percent, plain, rate, shortId, since, timeOf } from "../format";
 import { focusSearch, useKeys } from "../keys";
@@ -99,10 +99,8 @@ function joined(past: History, live: Live["rows"]): History {
 
 // ---- Marks
 
-interface Mark {
-  at: number;
+interface Mark extends ChartMark {
   sign: string;
-  kind: "look" | "act" | "plain";
   text: string;
 }
 
@@ -119,7 +117,7 @@ function markOf(event: Event): Mark | null {
     case "health_status":
       return { at, sign: "♥", kind: event.health === "unhealthy" ? "act" : "plain", text: event.health ?? "health" };
     case "create":
-      return { at, sign: "▲", kind: "look", text: `made from ${event.image ?? "an image"}` };
+      return { at, sign: "◆", kind: "plain", text: `made from ${event.image ?? "an image"}` };
     case "pause":
     case "unpause":
     case "destroy":
@@ -129,7 +127,27 @@ function markOf(event: Event): Mark | null {
   }
 }
 
+const imageName = (info: Container) => `${info.image ?? "an image"} ${info.image_id ? `(${shortId(info.image_id)})` : ""}`.trim();
+
+/** Where a container of the service was made from another image than the one made before it. */
+function deploysOf(service: Container[]): Mark[] {
+  const made = service.filter((one) => one.created && one.image_id).sort((a, b) => ms(a.created) - ms(b.created));
+  const marks: Mark[] = [];
+  made.forEach((now, i) => {
+    const old = made[i - 1];
+    if (old && old.image_id !== now.image_id)
+      marks.push({ at: ms(now.created) / 1000, sign: "▲", kind: "look", text: `image changed: ${imageName(old)} → ${imageName(now)}` });
+  });
+  return marks;
+}
+
+/** The container of the service that ran before this one, if it is gone. */
+function beforeOf(info: Container, service: Container[]): Container | undefined {
+  return service.filter((one) => one.gone_at && ms(one.created) < ms(info.created)).sort((a, b) => ms(b.created) - ms(a.created))[0];
+}
+
 function Marks({ marks, range }: { marks: Mark[]; range: [number, number] }) {
+  const pointed = useWatched(crosshair);
   const inside = marks.filter((mark) => mark.at >= range[0] && mark.at <= range[1]);
   const groups: Mark[][] = [];
   for (const mark of inside) {
@@ -141,9 +159,11 @@ function Marks({ marks, range }: { marks: Mark[]; range: [number, number] }) {
     <div class="marks" role="group" aria-label="What happened">
       {groups.map((group) => {
         const worst = group.find((mark) => mark.kind === "act") ?? group[0];
+        const left = (group[0].at - range[0]) / (range[1] - range[0]);
+        const near = pointed !== null && Math.abs(pointed - group[0].at) / (range[1] - range[0]) < 0.008;
         const text = group.map((mark) => `${clock(mark.at * 1000)} ${mark.text}`).join("\n");
         return (
-          <button key={group[0].at} class={worst.kind} style={{ left: `${((group[0].at - range[0]) / (range[1] - range[0])) * 100}%` }} title={text} aria-label={text.replaceAll("\n", ", ")}
+          <button key={group[0].at} class={`${worst.kind} ${near ? "near" : ""} ${left > 0.5 ? "late" : ""}`} style={{ left: `${left * 100}%` }} title={text} data-text={text} aria-label={text.replaceAll("\n", ", ")}
             onClick={() => setQuery({ at: new Date(group[0].at * 1000).toISOString(), line: undefined }, true)}>
             {worst.sign}
           </button>
@@ -184,7 +204,7 @@ function Charts({ history: h, info, marks, range }: { history: History; info: Co
   const [table, setTable] = useState(false);
   const box = useRef<HTMLDivElement>(null);
   const charts = useMemo(() => chartsOf(h, info), [h, info?.mem_limit_bytes, info?.cpu_limit_cores]);
-  const at = useMemo(() => marks.filter((mark) => mark.sign !== "♥").map((mark) => mark.at), [marks]);
+  const at = useMemo(() => marks.filter((mark) => mark.sign !== "♥"), [marks]);
   const shown = charts.filter((chart) => measured(chart.lines));
   const missing = charts.filter((chart) => !measured(chart.lines)).map((chart) => chart.title.toLowerCase());
   const zoom = (from: number, to: number) => {
@@ -243,7 +263,7 @@ function portText(port: Record<string, unknown>): string {
   return outside ? `${ip ? `${ip}:` : ""}${outside} → ${inside}/${type}` : `${inside}/${type}`;
 }
 
-function Facts({ info, row }: { info: Container; row: Row | undefined }) {
+function Facts({ info, row, before }: { info: Container; row: Row | undefined; before: Container | undefined }) {
   const labels = Object.entries(info.labels ?? {});
   const facts: [string, ComponentChildren][] = [
     ["image", <>{info.image ?? NONE} {info.image_id && <code class="dim">{shortId(info.image_id)}</code>}</>],
@@ -255,6 +275,7 @@ function Facts({ info, row }: { info: Container; row: Row | undefined }) {
     ["command", <code class="long" tabIndex={0}>{info.command ?? NONE}</code>],
     ["ports", info.ports?.length ? info.ports.map(portText).join(", ") : NONE],
     ["project", info.compose_project ? `${info.compose_project} / ${info.compose_service ?? ""}` : NONE],
+    ...(before ? [["before it", <a href={linkTo("container", before.name, { host: before.host, id: before.container_id })}>{imageName(before)}, removed {dateTime(ms(before.gone_at))}</a>] as [string, ComponentChildren]] : []),
     ["host", info.host],
     ["id", <code>{shortId(info.container_id)}</code>],
   ];
@@ -289,8 +310,13 @@ export function ContainerPage() {
   const past = useAsked(`stats ${host} ${id} ${range.from} ${range.to}`, (signal) => history(id, host, range.from, range.to, signal), range.live ? Math.max(30_000, (span / POINTS) * 1000) : 0);
   const events = useAsked(`events ${host} ${id} ${range.from} ${range.to} ${info?.state} ${info?.restart_count} ${info?.health}`, (signal) =>
     getAll<Event>(`/containers/${encodeURIComponent(id)}/events`, { host, from: range.from, to: range.to, limit: 1000 }, 2000, signal).then(({ rows }) => rows));
+  const service = useAsked(`service ${info?.host} ${info?.service} ${info?.container_id}`, async (signal) =>
+    info?.service ? (await getAll<Container>("/containers", { service: info.service, host: info.host, gone: "yes", limit: 1000 }, 1000, signal)).rows : []);
   const live = useLive(info?.container_id, range.live);
-  const marks = useMemo(() => (events.data ?? []).map(markOf).filter((mark): mark is Mark => mark !== null).reverse(), [events.data]);
+  const marks = useMemo(() => {
+    const own = (events.data ?? []).map(markOf).filter((mark): mark is Mark => mark !== null);
+    return [...own, ...deploysOf(service.data ?? [])].sort((a, b) => a.at - b.at);
+  }, [events.data, service.data]);
   const shown = useMemo(() => past.data && joined(past.data, live.rows), [past.data, live.version]);
   useTitle(name);
   useKeys({ "/": focusSearch, Escape: () => (location.hash = linkTo("containers")), u: () => (location.hash = linkTo("containers")) });
@@ -320,9 +346,9 @@ export function ContainerPage() {
           <Shown asked={{ ...past, data: shown }} what="Its history">{(h) => <Charts history={h} info={info} marks={marks} range={edges} />}</Shown>
         </div>
         <div class="right">
-          {info ? <Facts info={info} row={row} /> : <Skeleton rows={6} />}
+          {info ? <Facts info={info} row={row} before={beforeOf(info, service.data ?? [])} /> : <Skeleton rows={6} />}
           <section class="beside" aria-label="Its log">
-            <div class="tools small"><h2>Log</h2><LogTools query={query} several={false} /><a href={linkTo("logs", "", { container: info?.container_id ?? "" })}>open</a></div>
+            <div class="tools small"><h2>Log</h2><LogTools query={query} several={false} /><a href={linkTo("logs", "", { container: info?.container_id ?? "" })}>open</a>{info?.service && <a href={linkTo("logs", "", { service: info.service })} title="with the containers that it replaced, and its others">of the service</a>}</div>
             {info && <LogView options={options} searched={searched} wrap={query.wrap === "yes"} names={false} line={query.line} pointed onField={addField(query)} empty={<NoLines query={query} />} />}
           </section>
         </div>

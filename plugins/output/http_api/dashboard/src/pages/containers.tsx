@@ -1,7 +1,8 @@
 // The table of all containers: live, sorted, grouped, filtered; only rows that are seen are in the
-// document.
+// document, and each is laid out for itself (.rows), so that what changes in one moves no other.  Boxes
+// that are no table's have lost its roles, so these are said.
 import { memo } from "preact/compat";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { get, useAsked, useWatched, type Page } from "../api";
 import { containers, keyOf, listNow, type Row, showGone, trendOver } from "../containers";
 import { bytes, diskRate, duration, percent, rate } from "../format";
@@ -14,6 +15,7 @@ import { reveal, sliceOf, useTitle, useView } from "../virtual";
 
 const ROW = 32;
 const SORT_EVERY = 5000;
+const AROUND = 4; // rows that are drawn beyond what is seen
 
 type Item = { group: Group; folded: boolean } | { row: Row };
 
@@ -21,17 +23,21 @@ type Item = { group: Group; folded: boolean } | { row: Row };
 
 function useOrder(rows: Row[], sort: string, held: { current: boolean }): Row[] {
   const tick = useEvery(SORT_EVERY);
-  const last = useRef<{ keys: string[]; sort: string; tick: number }>({ keys: [], sort: "", tick: -1 });
+  const last = useRef<{ keys: string[]; sort: string; tick: number; of: Row[]; sorted: Row[] }>({ keys: [], sort: "", tick: -1, of: [], sorted: [] });
   const down = sort.startsWith("-");
   const field = fieldOf(sort.replace("-", ""));
   const again = last.current.sort !== sort || (last.current.tick !== tick && !held.current) || last.current.keys.length !== rows.length;
   if (!again) {
+    if (last.current.of === rows) return last.current.sorted;
     const byKey = new Map(rows.map((row) => [row.key, row]));
     const ordered = last.current.keys.map((key) => byKey.get(key)).filter((row): row is Row => row !== undefined);
-    if (ordered.length === rows.length) return ordered;
+    if (ordered.length === rows.length) {
+      Object.assign(last.current, { of: rows, sorted: ordered });
+      return ordered;
+    }
   }
   const sorted = [...rows].sort((a, b) => compare(a, b, field, down));
-  last.current = { keys: sorted.map((row) => row.key), sort, tick };
+  last.current = { keys: sorted.map((row) => row.key), sort, tick, of: rows, sorted };
   return sorted;
 }
 
@@ -96,26 +102,26 @@ const Line = memo(
     const note = noteOf(info);
     const urgent = info.health === "unhealthy" || (info.exit_code ?? 0) > 0 || info.oom_killed;
     return (
-      <tr class={`${here ? "here" : ""} ${info.state === "running" ? "" : "quiet"}`} aria-rowindex={index} data-key={row.key}>
-        <td class={indent ? "c-name in" : "c-name"}>
+      <tr role="row" class={`${here ? "here" : ""} ${info.state === "running" ? "" : "quiet"}`} aria-rowindex={index} data-key={row.key}>
+        <td role="cell" class={indent ? "c-name in" : "c-name"}>
           <a href={linkTo("container", info.name, { host: info.host, id: info.container_id })} title={info.name}>
             {info.name}
           </a>
         </td>
-        <td class="c-state"><State row={row} /></td>
-        <td class="c-health" title={info.health_output ?? undefined}><Health health={info.health} /></td>
-        <td class="c-cpu r"><Cpu row={row} ofLimit={ofLimit} top={top} /></td>
-        <td class="c-mem r"><Mem row={row} top={memTop} /></td>
-        <td class="c-net r two"><Num of={rate(row.rates.rx)} /><Num of={rate(row.rates.tx)} /></td>
-        <td class="c-disk r two"><Num of={diskRate(row.rates.read)} /><Num of={diskRate(row.rates.write)} /></td>
-        <td class="c-up r">{duration(upOf(row))}</td>
-        <td class="c-image" title={info.image ?? undefined}>
+        <td role="cell" class="c-state"><State row={row} /></td>
+        <td role="cell" class="c-health" title={info.health_output ?? undefined}><Health health={info.health} /></td>
+        <td role="cell" class="c-cpu r"><Cpu row={row} ofLimit={ofLimit} top={top} /></td>
+        <td role="cell" class="c-mem r"><Mem row={row} top={memTop} /></td>
+        <td role="cell" class="c-net r two"><Num of={rate(row.rates.rx)} /><Num of={rate(row.rates.tx)} /></td>
+        <td role="cell" class="c-disk r two"><Num of={diskRate(row.rates.read)} /><Num of={diskRate(row.rates.write)} /></td>
+        <td role="cell" class="c-up r">{duration(upOf(row))}</td>
+        <td role="cell" class="c-image" title={info.image ?? undefined}>
           {info.image ?? "–"}
           {outdated && <span class="sign look" title={`its tag has meant another image since ${outdated}`}> ⤒ outdated</span>}
         </td>
-        <td class="c-project">{info.compose_project ?? <span class="none">–</span>}</td>
-        <td class="c-host">{info.host}</td>
-        <td class="c-note" title={note}>{note && <Sign kind={urgent ? "act" : "look"}>{note}</Sign>}</td>
+        <td role="cell" class="c-project">{info.compose_project ?? <span class="none">–</span>}</td>
+        <td role="cell" class="c-host">{info.host}</td>
+        <td role="cell" class="c-note" title={note}>{note && <Sign kind={urgent ? "act" : "look"}>{note}</Sign>}</td>
       </tr>
     );
   },
@@ -124,27 +130,35 @@ const Line = memo(
     a.top === b.top && a.memTop === b.memTop && a.indent === b.indent && a.outdated === b.outdated && a.index === b.index,
 );
 
-function GroupLine({ group, folded, fold, here, index }: { group: Group; folded: boolean; fold: () => void; here: boolean; index: number }) {
+interface GroupProps {
+  group: Group;
+  folded: boolean;
+  fold: (name: string) => void;
+  here: boolean;
+  index: number;
+}
+
+const GroupLine = memo(({ group, folded, fold, here, index }: GroupProps) => {
   const sick = group.rows.filter((row) => row.info.health === "unhealthy").length;
   const off = group.rows.filter((row) => row.info.state !== "running").length;
   const { rows } = group;
   return (
-    <tr class={`group ${here ? "here" : ""}`} aria-rowindex={index}>
-      <th scope="rowgroup" class="c-name">
-        <button class="fold" aria-expanded={!folded} onClick={fold}>
+    <tr role="row" class={`group ${here ? "here" : ""}`} aria-rowindex={index}>
+      <th role="rowheader" scope="rowgroup" class="c-name">
+        <button class="fold" aria-expanded={!folded} onClick={() => fold(group.name)}>
           <span aria-hidden="true">{folded ? "▸" : "▾"}</span> {group.title} <small>{rows.length}</small>
         </button>
       </th>
-      <td class="c-state">{off ? <span class="dim">{off} not running</span> : null}</td>
-      <td class="c-health">{sick ? <Sign kind="act">{sick} unhealthy</Sign> : null}</td>
-      <td class="c-cpu r"><Num of={percent(totalOf(rows, (row) => row.stats?.cpu_percent))} /><Spark of={undefined} /></td>
-      <td class="c-mem r"><Num of={bytes(totalOf(rows, (row) => row.stats?.mem_used_bytes))} /><span class="of" /><span class="limit blank" /></td>
-      <td class="c-net r two"><Num of={rate(totalOf(rows, (row) => row.rates.rx))} /><Num of={rate(totalOf(rows, (row) => row.rates.tx))} /></td>
-      <td class="c-disk r two"><Num of={diskRate(totalOf(rows, (row) => row.rates.read))} /><Num of={diskRate(totalOf(rows, (row) => row.rates.write))} /></td>
-      <td class="c-up" /><td class="c-image" /><td class="c-project" /><td class="c-host" /><td class="c-note" />
+      <td role="cell" class="c-state">{off ? <span class="dim">{off} not running</span> : null}</td>
+      <td role="cell" class="c-health">{sick ? <Sign kind="act">{sick} unhealthy</Sign> : null}</td>
+      <td role="cell" class="c-cpu r"><Num of={percent(totalOf(rows, (row) => row.stats?.cpu_percent))} /><Spark of={undefined} /></td>
+      <td role="cell" class="c-mem r"><Num of={bytes(totalOf(rows, (row) => row.stats?.mem_used_bytes))} /><span class="of" /><span class="limit blank" /></td>
+      <td role="cell" class="c-net r two"><Num of={rate(totalOf(rows, (row) => row.rates.rx))} /><Num of={rate(totalOf(rows, (row) => row.rates.tx))} /></td>
+      <td role="cell" class="c-disk r two"><Num of={diskRate(totalOf(rows, (row) => row.rates.read))} /><Num of={diskRate(totalOf(rows, (row) => row.rates.write))} /></td>
+      <td role="cell" class="c-up" /><td role="cell" class="c-image" /><td role="cell" class="c-project" /><td role="cell" class="c-host" /><td role="cell" class="c-note" />
     </tr>
   );
-}
+});
 
 function Head({ sort }: { sort: string }) {
   const down = sort.startsWith("-");
@@ -152,10 +166,10 @@ function Head({ sort }: { sort: string }) {
   const choose = (id: string, numeric: boolean) =>
     setQuery({ sort: by === id ? (down ? id : `-${id}`) : numeric ? `-${id}` : id }, true);
   return (
-    <thead>
-      <tr aria-rowindex={1}>
+    <thead role="rowgroup">
+      <tr role="row" aria-rowindex={1}>
         {FIELDS.map((field) => (
-          <th key={field.id} scope="col" class={`c-${field.id} ${field.numeric ? "r" : ""}`} title={field.hint || undefined}
+          <th key={field.id} role="columnheader" scope="col" class={`c-${field.id} ${field.numeric ? "r" : ""}`} title={field.hint || undefined}
             aria-sort={by === field.id ? (down ? "descending" : "ascending") : undefined}>
             <button onClick={() => choose(field.id, field.numeric)} aria-label={field.id === "note" ? "what to look at" : undefined}>
               {field.title}
@@ -221,7 +235,7 @@ export function Containers() {
   const by = query.group || "project";
   const held = useRef(false);
   const box = useRef<HTMLDivElement>(null);
-  const view = useView(box);
+  const view = useView(box, (ROW * AROUND) / 2);
   const minute = useEvery(10_000);
   const [at, setAt] = useState(-1);
   const outdated = useOutdated();
@@ -229,21 +243,28 @@ export function Containers() {
   useEffect(() => showGone(query.show === "gone"), [query.show]);
   useEffect(() => trendOver(range.from, range.to), [range.from, range.to]);
 
-  const rows = useOrder(chosen(list.rows.values(), query), sort, held);
+  // Scrolling alone changes nothing of this.
+  const found = useMemo(() => chosen(list.rows.values(), query), [list.round, list.rows, query.q, query.host, query.show]);
+  const rows = useOrder(found, sort, held);
   const folded = new Set((query.fold ?? "").split("|").filter((name, _, all) => name || all.length > 1));
-  const grouped = groupsOf(rows, by);
-  const items = itemsOf(by === "project" && grouped.length === 1 && !grouped[0].name ? [{ name: "", title: "", rows }] : grouped, folded);
-  const hosts = new Set(rows.map((row) => row.info.host));
-  const [first, end] = sliceOf(view, items.length, ROW);
+  const items = useMemo(() => {
+    const grouped = groupsOf(rows, by);
+    return itemsOf(by === "project" && grouped.length === 1 && !grouped[0].name ? [{ name: "", title: "", rows }] : grouped, folded);
+  }, [rows, by, query.fold]);
+  const hosts = useMemo(() => new Set(rows.map((row) => row.info.host)), [rows]);
+  const [first, end] = sliceOf(view, items.length, ROW, AROUND);
   const own = query.scale === "own";
-  const top = own ? undefined : highest(rows, "cpu");
-  const memTop = own ? undefined : highest(rows, "mem");
+  const top = useMemo(() => (own ? undefined : highest(rows, "cpu")), [rows, own]);
+  const memTop = useMemo(() => (own ? undefined : highest(rows, "mem")), [rows, own]);
 
   const fold = (name: string) => {
     if (folded.has(name)) folded.delete(name);
     else folded.add(name);
     setQuery({ fold: folded.size ? `${[...folded].join("|")}|` : undefined }, true);
   };
+  const folder = useRef(fold);
+  folder.current = fold;
+  const latestFold = useCallback((name: string) => folder.current(name), []);
   const move = (step: number) => {
     const next = Math.max(0, Math.min(items.length - 1, at + step));
     setAt(next);
@@ -269,16 +290,16 @@ export function Containers() {
         <Nothing any={list.rows.size > 0} />
       ) : (
         <div class="scroll" ref={box} tabIndex={0} role="region" aria-label="Containers" onPointerEnter={() => (held.current = true)} onPointerLeave={() => (held.current = false)}>
-          <table class={`grid ${by === "project" ? "no-project" : ""} ${hosts.size < 2 || by === "host" ? "no-host" : ""}`} aria-rowcount={items.length + 1}>
+          <table role="table" class={`grid rows ${by === "project" ? "no-project" : ""} ${hosts.size < 2 || by === "host" ? "no-host" : ""}`} aria-rowcount={items.length + 1}>
             <Head sort={sort} />
-            <tbody>
+            <tbody role="rowgroup">
               {first > 0 && <tr class="gap" aria-hidden="true" style={{ height: `${first * ROW}px` }}><td colSpan={FIELDS.length} /></tr>}
               {items.slice(first, end).map((item, i) =>
                 "row" in item ? (
-                  <Line key={item.row.key} row={item.row} version={item.row.version} minute={minute} here={first + i === at} ofLimit={query.cpu === "limit"}
+                  <Line key={item.row.key} row={item.row} version={item.row.drawn} minute={minute} here={first + i === at} ofLimit={query.cpu === "limit"}
                     top={top} memTop={memTop} indent={items.length > rows.length || folded.size > 0} outdated={outdated.get(item.row.key)} index={first + i + 2} />
                 ) : (
-                  <GroupLine key={`group ${item.group.name}`} group={item.group} folded={item.folded} fold={() => fold(item.group.name)} here={first + i === at} index={first + i + 2} />
+                  <GroupLine key={`group ${item.group.name}`} group={item.group} folded={item.folded} fold={latestFold} here={first + i === at} index={first + i + 2} />
                 ),
               )}
               {end < items.length && <tr class="gap" aria-hidden="true" style={{ height: `${(items.length - end) * ROW}px` }}><td colSpan={FIELDS.length} /></tr>}

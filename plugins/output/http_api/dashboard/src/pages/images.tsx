@@ -2,7 +2,7 @@
 import { getAll, useAsked } from "../api";
 import { bytes, dateTime, ms, NONE, plural, shortId, since } from "../format";
 import { focusSearch, useKeys } from "../keys";
-import { Empty, Num, Shown, Sign } from "../parts";
+import { CopyTable, Empty, Num, Shown, Sign } from "../parts";
 import { linkTo, setQuery, useRoute } from "../route";
 import type { Image, Version } from "../types";
 import { useTitle } from "../virtual";
@@ -136,6 +136,7 @@ export function Images() {
             <option value="versions">versions of each tag</option>
           </select>
         </label>
+        <CopyTable />
       </div>
       <Shown asked={asked} what="The list of images">
         {({ images, versions }) => {

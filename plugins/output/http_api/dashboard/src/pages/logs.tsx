@@ -72,9 +72,10 @@ export function feedOptions(route: Route) {
   const range = rangeOf(route);
   const { params, stream, regex, searched } = searchOf(query);
   const at = query.line ? lineTime(query.line) : query.at ? timeOf(query.at) : NaN;
-  const which = { container: list(query.container), host: query.host || undefined };
+  const which = { container: list(query.container), service: list(query.service), host: query.host || undefined };
   return {
     searched,
+    which,
     options: {
       path: "/logs",
       params: { ...params, ...which },
@@ -91,8 +92,15 @@ export function feedOptions(route: Route) {
 function Chosen({ query }: { query: Record<string, string> }) {
   const rows = [...useWatched(containers).rows.values()];
   const chosen = list(query.container);
-  const set = (ids: string[]) => setQuery({ container: ids.join(",") });
+  const services = list(query.service);
+  const set = (ids: string[]) => setQuery({ container: ids.join(","), line: undefined });
+  const setServices = (names: string[]) => setQuery({ service: names.join(","), line: undefined });
+  const known = [...new Set(rows.map((row) => row.info.service ?? ""))].filter((one) => one && !services.includes(one)).sort();
   const left = rows.filter((row) => !chosen.includes(row.info.container_id)).sort((a, b) => a.info.name.localeCompare(b.info.name));
+  const choose = (value: string) => {
+    if (value.startsWith("c")) set([...chosen, value.slice(1)]);
+    else if (value) setServices([...services, value.slice(1)]);
+  };
   const name = (id: string) => rows.find((row) => row.info.container_id === id)?.info.name ?? id.slice(0, 12);
   return (
     <>
@@ -101,11 +109,18 @@ function Chosen({ query }: { query: Record<string, string> }) {
           {name(id)} <span aria-hidden="true">×</span>
         </button>
       ))}
+      {services.map((one) => (
+        <button key={one} class="chip" onClick={() => setServices(services.filter((other) => other !== one))} aria-label={`without the service ${one}`}>
+          {one} <span aria-hidden="true">×</span>
+        </button>
+      ))}
+      {/* A container must be of one of the services, too: so it is either these or those. */}
       <label>
-        <span class="hidden">Container</span>
-        <select value="" onChange={(event) => event.currentTarget.value && set([...chosen, event.currentTarget.value])}>
-          <option value="">{chosen.length ? "and …" : "all containers"}</option>
-          {left.map((row) => <option key={row.key} value={row.info.container_id}>{row.info.name}</option>)}
+        <span class="hidden">Container or service</span>
+        <select value="" onChange={(event) => choose(event.currentTarget.value)}>
+          <option value="">{chosen.length || services.length ? "and …" : "all containers"}</option>
+          {!services.length && <optgroup label="containers">{left.map((row) => <option key={row.key} value={`c${row.info.container_id}`}>{row.info.name}</option>)}</optgroup>}
+          {!chosen.length && known.length > 0 && <optgroup label="services, with their former containers">{known.map((one) => <option key={one} value={`s${one}`}>{one}</option>)}</optgroup>}
         </select>
       </label>
     </>
@@ -188,7 +203,7 @@ export function NoLines({ query }: { query: Record<string, string> }) {
 export function Logs() {
   const here = useRoute();
   const { query } = here;
-  const { options, searched } = useMemo(() => feedOptions(here), [JSON.stringify(query)]);
+  const { options, searched, which } = useMemo(() => feedOptions(here), [JSON.stringify(query)]);
   const size = useWatched(logSize);
   const range = rangeOf(here);
   useTitle("Logs");
@@ -214,7 +229,7 @@ export function Logs() {
         {(query.at || query.line) && <button onClick={() => setQuery({ at: undefined, line: undefined })}>back to the newest</button>}
         <button onClick={onDownload} title="as a file, at most 10,000 lines of this range">download</button>
       </div>
-      <Histogram params={options.params} from={range.from} to={range.to} here={size} />
+      <Histogram params={options.params} of={narrowed(query) ? which : null} from={range.from} to={range.to} here={size} />
       <LogView options={options} searched={searched} wrap={query.wrap === "yes"} names={list(query.container).length !== 1} line={query.line} onField={addField(query)} empty={<NoLines query={query} />} />
     </main>
   );
