@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 """Series out of a database, never the same key twice: 24 h of one container in at most 300 points, asked
-by wrk over 64 connections, over SQLite and over PostgreSQL.  The floor: what pgbench gets
-when it asks PostgreSQL for the same points.  Run by `scripts/bench store`; BENCH_SECONDS (10).
+by wrk over 64 connections, over SQLite and over PostgreSQL; and 24 h of all containers as one group, one
+question after the other.  The floors: what pgbench gets when it asks PostgreSQL for the same points.  Run by `scripts/bench store`; BENCH_SECONDS (10).
 """
 
 import json
 import os
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -71,6 +72,36 @@ def rate(url, script, seconds):
     return float(re.search(r"Requests/sec:\s+(\S+)", out)[1]), p99, wrong[1] if wrong else ""
 
 
+GROUPED = "cpu_percent,mem_used_bytes"
+
+
+def groups(daemon, end, n=40):
+    """Milliseconds of one question: the sum over all containers of two fields, 288 points."""
+    took = []
+    for shift in range(n + 5):
+        start = end - HOURS * 3600 + shift * 300
+        path = f"/api/v1/stats?group_by=project&from={start:.0f}&to={start + 86400:.0f}&points=300&fields={GROUPED}"
+        began = time.monotonic()
+        answer = daemon.get(path)
+        took.append((time.monotonic() - began) * 1000)
+        assert answer.json["series"][0]["containers"] == CONTAINERS, answer.body[:500]
+    return statistics.median(took[5:])
+
+
+def floor_of_groups(postgres, end, seconds, folder):
+    """The same over one connection: the averages of each container, added up by the server."""
+    script = folder / "groups.sql"
+    script.write_text(
+        f"\\set f random(0, {(HOURS - 24) * 3600})\n"
+        "select time, sum(cpu_percent_sum / cpu_percent_count), "
+        "sum(mem_used_bytes_sum::float8 / mem_used_bytes_count) from tally.container_stats_5min_rows "
+        f"where time >= to_timestamp({end - HOURS * 3600:.0f} + :f) and time < "
+        f"to_timestamp({end - HOURS * 3600 + 86400:.0f} + :f) group by time order by time;\n")
+    out = subprocess.run(["pgbench", "-n", "-M", "prepared", "-c1", "-T", str(seconds), "-f", script,
+                          postgres.conninfo()], capture_output=True, text=True, check=True).stdout
+    return float(re.search(r"latency average = (\S+) ms", out)[1])
+
+
 def floor(postgres, end, seconds, folder):
     script = folder / "floor.sql"
     script.write_text(
@@ -102,7 +133,9 @@ def measure(store, section, folder, end, seconds):
             wait_for(lambda: daemon.metric("tallyd_http_api_requests_in_flight") == 0, 60)
         size = len(daemon.get(path % (end - 86400, 300)).body)
         print(f"{store}: {found[0]:.0f} req/s, p99 {found[1]}, {size} bytes each {found[2]}", flush=True)
-        return found[0]
+        grouped = groups(daemon, end)
+        print(f"{store}: {CONTAINERS} containers as one group, 24 h: {grouped:.1f} ms", flush=True)
+        return found[0], grouped
     finally:
         daemon.stop(120)
 
@@ -116,10 +149,12 @@ def main():
             folder = Path(name)
             fill(folder / "rows", end)
             measure("sqlite", "[output.sqlite]\npath = {db}", folder, end, seconds)
-            ours = measure("timescale", f"[output.timescale]\nconninfo = {postgres.conninfo()}", folder,
+            ours, grouped = measure("timescale", f"[output.timescale]\nconninfo = {postgres.conninfo()}", folder,
                            end, seconds)
             bare = floor(postgres, end, seconds, folder)
             print(f"pgbench asking for the same points over 4 connections: {bare:.0f}/s; ratio {ours / bare:.2f}")
+            bare = floor_of_groups(postgres, end, seconds, folder)
+            print(f"pgbench adding the group up over one connection: {bare:.1f} ms; ratio {bare / grouped:.2f}")
     finally:
         postgres.leave()
 

@@ -470,7 +470,8 @@ def test_tables_of_state_in_both_orders(same, table, key):
     ("logs?order=up", 400), ("logs?regex=(", 400), ("logs?regex=" + "x" * 1001, 400), ("logs?regex=" + quote("\\C"), 400),
     ("logs?project=a&labl=b", 400), ("containers/web/logs?project=a", 400), ("logs?" + "regex=a&" * 9, 400), ("logs?stream=both", 400), ("logs?level=loud", 400), ("logs?container=nope", 404),
     ("events?cursor=AAAA", 400), ("images/nope", 404), ("images/versions?reference=", 400), ("tables/nope", 404),
-    ("tables/weather?celsius=1", 400), ("top?by=luck", 400), ("stats", 400), ("stats?ids=web,nope", 404),
+    ("tables/weather?celsius=1", 400), ("top?by=luck", 400), ("stats?ids=", 404), ("stats?ids=web,nope", 404),
+    ("stats?group_by=pod", 400), ("stats?group_by=host&agg=last", 400), ("stats?ids=web&host=alpha&project=shop", 400),
     ("stats?ids=db", 409), ("stats?ids=web&host=beta", 404), ("nope", 404)])
 def test_wrong_questions(same, path, status):
     answer = same(f"/api/v1/{path}", status)
@@ -584,6 +585,39 @@ def test_series(same, rolled, grid, source):
         same(f"/api/v1/containers/44/stats?{grid}&agg={agg}")
     same(f"/api/v1/stats?ids=web,44,{OLD}&{grid}&fields=cpu_percent,net_rx_bytes,pids")
     same(f"/api/v1/stats?ids=db&host=beta&{grid}&fields=cpu_percent")
+
+
+@pytest.mark.parametrize("by", ["container", "project", "service", "host", "image"])
+@pytest.mark.parametrize("grid", [GRIDS[0][0], GRIDS[4][0], GRIDS[6][0]])
+def test_series_of_groups(same, rolled, grid, by):
+    several = "agg=sum,avg,min,max,p50,p99" if by != "container" else "agg=sum,min,max"
+    answer = same(f"/api/v1/stats?group_by={by}&{several}&{grid}").json
+    assert any(value is not None for one in answer["series"] for value in one["cpu_percent.sum"])
+    same(f"/api/v1/stats?group_by={by}&project=shop&label=env%3Dprod&{grid}&fields=cpu_percent,net_rx_bytes")
+    same(f"/api/v1/stats?group_by={by}&name=w*&host=alpha&image=web*&{grid}&fields=pids&format=csv")
+
+
+def test_groups_add_up_to_their_containers(same, rolled):
+    grid = f"{GRIDS[4][0]}&fields=cpu_percent,mem_used_bytes"
+    each = same(f"/api/v1/stats?{grid}").json["series"]
+    hosts = same(f"/api/v1/stats?{grid}&group_by=host").json["series"]
+    assert [one["group"]["host"] for one in hosts] == ["alpha", "beta"]
+    for host in hosts:
+        for field in ("cpu_percent", "mem_used_bytes"):
+            columns = zip(*(one[field] for one in each if one["host"] == host["group"]["host"]))
+            for value, parts in zip(host[field], columns):
+                parts = [part for part in parts if part is not None]
+                assert value == (pytest.approx(sum(parts)) if parts else None)
+
+
+@pytest.mark.parametrize("path", ["containers/44/stats?", "stats?ids=web,44&", "stats?group_by=container&host=beta&"])
+def test_percentiles_of_readings(same, rolled, path):
+    answer = same(f"/api/v1/{path}{GRIDS[3][0]}&agg=min,p50,p95,p99,max&fields=cpu_percent,mem_used_bytes").json
+    one = answer if "time" in answer and "series" not in answer else answer["series"][-1]
+    for field in ("cpu_percent", "mem_used_bytes"):
+        for values in zip(*(one[f"{field}.{agg}"] for agg in ("min", "p50", "p95", "p99", "max"))):
+            assert None in values or list(values) == sorted(values)
+    assert any(value is not None for value in one["cpu_percent.p95"])
 
 
 @pytest.mark.parametrize("form", ["rows", "csv", "ndjson"])

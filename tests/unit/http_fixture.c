@@ -30,6 +30,7 @@ static const struct tally_column info_columns[] = {
 	COLUMN("health", NULL, TEXT, FIELD),
 	COLUMN("labels", NULL, JSON, FIELD),
 	COLUMN("compose_project", NULL, TEXT, FIELD),
+	COLUMN("compose_service", NULL, TEXT, FIELD),
 	COLUMN("oom_killed", NULL, BOOL, FIELD),
 	COLUMN("gone_at", NULL, TIME, GONE),
 };

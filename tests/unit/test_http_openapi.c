@@ -170,7 +170,7 @@ static void check_parameters(const char *path, const struct endpoint *endpoint)
 	for (const struct param_spec *const *at = endpoint->params.list; at && *at; at++, n++) {
 		const struct param_spec *spec = *at;
 		json_t *schema = member(parameter_of(path, spec->name), "schema");
-		bool repeats = spec->flags & PARAM_REPEATED;
+		bool repeats = spec->flags & PARAM_REPEATED || spec->type == PARAM_CHOICES;
 		if (!schema)
 			fail_msg("%s: the document lacks %s", path, spec->name);
 		assert_string_equal(json_string_value(json_object_get(schema, "type")),

@@ -219,7 +219,6 @@ static void wrong_windows_are_named(void **state)
 		snprintf(target, sizeof(target), WEB_STATS "?%s", cases[i].query);
 		http_expect_problem(fixture, target, 400, cases[i].parameter, cases[i].detail);
 	}
-	http_expect_problem(fixture, "/api/v1/stats", 400, "ids", "ids= is required");
 	http_expect_problem(fixture, "/api/v1/stats?ids=web,db&step=1s&from=now-2h", 400, "step",
 			    "2 containers");
 }

@@ -51,6 +51,28 @@ static int read_choice(struct context *context, const char *name, const char *ch
 				hint);
 }
 
+/* "min,avg,max".  A word that is cut here is none of the choices in any case. */
+static int read_choices(struct context *context, const char *name, const char *choices,
+			const char *text, int64_t *ret)
+{
+	char word[64];
+	int64_t bits = 0, place;
+	const char *at = text;
+	while (true) {
+		size_t len = strcspn(at, ",");
+		snprintf(word, sizeof(word), "%.*s", (int)len, at);
+		int r = read_choice(context, name, choices, word, &place);
+		if (r < 0)
+			return r;
+		bits |= INT64_C(1) << place;
+		if (!at[len])
+			break;
+		at += len + 1;
+	}
+	*ret = bits;
+	return 0;
+}
+
 static int64_t int_max(const struct context *context, const struct param_spec *spec)
 {
 	return spec->flags & PARAM_RESULTS ? context->config->max_results_per_query : spec->max;
@@ -97,6 +119,8 @@ static int read_value(struct context *context, const struct param_spec *spec, co
 		return read_int(context, spec, text, ret);
 	case PARAM_CHOICE:
 		return read_choice(context, spec->name, spec->choices, text, ret);
+	case PARAM_CHOICES:
+		return read_choices(context, spec->name, spec->choices, text, ret);
 	case PARAM_FLAG:
 		return read_choice(context, spec->name, "no|yes", text, ret);
 	case PARAM_DURATION:

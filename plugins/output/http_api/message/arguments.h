@@ -19,6 +19,7 @@ enum param_type {
 	PARAM_TEXT,     /* anything; the endpoint takes it from the target */
 	PARAM_INT,      /* min to max */
 	PARAM_CHOICE,   /* one of choices; its value is its place among them */
+	PARAM_CHOICES,  /* some of them, with commas between; a bit for each, 1 << its place */
 	PARAM_FLAG,     /* no or yes: 0 or 1 */
 	PARAM_TIME,     /* from and to, which window.c resolves against each other */
 	PARAM_DURATION, /* min to max, in ns */
@@ -75,10 +76,10 @@ enum list_order { ORDER_ASC, ORDER_DESC };
 struct arguments {
 	struct window window;
 	int64_t limit, order, format, csv_safe, gone, outdated;
-	int64_t step, points, aggregate, times; /* of series */
-	int64_t before, after;                  /* of logs */
-	int64_t by, span;                       /* of /top */
-	int64_t tail;                           /* of streams */
+	int64_t step, points, aggregates, times, group_by; /* of series */
+	int64_t before, after;                             /* of logs */
+	int64_t by, span;                                  /* of /top */
+	int64_t tail;                                      /* of streams */
 };
 
 /* Checks the parameters of context->target against a route.  0, or -EINVAL with a problem written

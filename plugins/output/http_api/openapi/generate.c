@@ -171,7 +171,7 @@ static void write_value_schema(const struct param_spec *spec)
 	bool number = spec->type == PARAM_INT;
 	json_begin_object(&out);
 	write_pair("type", number ? "integer" : "string");
-	if (spec->type == PARAM_CHOICE || spec->type == PARAM_FLAG)
+	if (spec->type == PARAM_CHOICE || spec->type == PARAM_CHOICES || spec->type == PARAM_FLAG)
 		write_choices(spec->type == PARAM_FLAG ? "no|yes" : spec->choices);
 	if (number) {
 		json_write_key(&out, "minimum");
@@ -188,7 +188,9 @@ static void write_value_schema(const struct param_spec *spec)
 
 static void write_param(const struct param_spec *spec)
 {
-	bool many = spec->flags & PARAM_REPEATED;
+	/* style is form by default: repeated with explode, else with commas between. */
+	bool repeated = spec->flags & PARAM_REPEATED;
+	bool many = repeated || spec->type == PARAM_CHOICES;
 	json_begin_object(&out);
 	write_pair("name", spec->name);
 	write_pair("in", spec->flags & PARAM_IN_PATH     ? "path"
@@ -206,7 +208,7 @@ static void write_param(const struct param_spec *spec)
 	write_value_schema(spec);
 	if (many) {
 		json_end_object(&out);
-		write_member("explode", "true");
+		write_member("explode", repeated ? "true" : "false");
 	}
 	if (spec->example)
 		write_member("example", spec->example);

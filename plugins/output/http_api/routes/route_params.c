@@ -96,14 +96,37 @@ const struct param_spec param_fields = {
 	.component = "fields",
 };
 /* No fallback: without it gauges are averaged and counters become rates (query/fields.c). */
+#define AGGREGATES "avg|min|max|last|rate|sum|p50|p95|p99"
 const struct param_spec param_agg = {
 	.name = "agg",
-	.type = PARAM_CHOICE,
-	.choices = "avg|min|max|last|rate",
-	AT(aggregate),
+	.type = PARAM_CHOICES,
+	.choices = AGGREGATES,
+	AT(aggregates),
 	.help = "How all fields are put together; by default the average, and of counters the "
-		"rate per second.",
+		"rate per second. With several of them each field comes as FIELD.AGG. p50, p95 and "
+		"p99 are percentiles of the readings; sum is for groups.",
+	.example = "[\"min\",\"avg\",\"max\"]",
 	.component = "agg",
+};
+const struct param_spec param_group_agg = {
+	.name = "agg",
+	.type = PARAM_CHOICES,
+	.choices = AGGREGATES,
+	AT(aggregates),
+	.help = "How all fields are put together, in each point first those of a container, then "
+		"the containers of a group: by default the sum over containers of each one's "
+		"average, or of a counter its rate per second; of single containers as for one. "
+		"With several of them each field comes as FIELD.AGG.",
+	.example = "[\"sum\",\"max\"]",
+	.component = "groupagg",
+};
+const struct param_spec param_group_by = {
+	.name = "group_by",
+	.type = PARAM_CHOICE,
+	.choices = "container|project|service|host|image",
+	AT(group_by),
+	.help = "One series for each container, Compose project, service (of Compose or Swarm; "
+		"else the container's name), host or image; by default for each container.",
 };
 const struct param_spec param_series_format = {
 	.name = "format",
@@ -127,8 +150,7 @@ const struct param_spec param_times = {
  * and parameters are sorted so that requests can share answers. */
 const struct param_spec param_ids = {
 	.name = "ids",
-	.flags = PARAM_REQUIRED,
-	.help = "Containers, named as {id}, with commas between them.",
+	.help = "These containers, named as {id}, with commas between them: at most 100.",
 	.example = "\"web,db\"",
 };
 const struct param_spec param_by = {
@@ -224,6 +246,13 @@ const struct param_spec param_host = {
 	.help = "Of several containers of that name, the one on this host.",
 	.example = "\"alpha\"",
 	.component = "host",
+};
+const struct param_spec param_stats_host = {
+	.name = "host",
+	MANY,
+	.help = "On this host; any of them. With ids, of several containers of one name the one on "
+		"this host.",
+	.example = "[\"alpha\"]",
 };
 const struct param_spec param_image_host = {.name = "host", .help = "Only on this host."};
 const struct param_spec param_hosts = {

@@ -23,8 +23,8 @@
 	{                                                                                          \
 		__VA_ARGS__, NULL                                                                  \
 	}
-#define GRID                                                                                       \
-	&param_from, &param_to, &param_step, &param_points, &param_fields, &param_agg,             \
+#define GRID(agg)                                                                                  \
+	&param_from, &param_to, &param_step, &param_points, &param_fields, &(agg),                 \
 		&param_series_format, &param_csv_safe, &param_times
 #define PAGES                                                                                      \
 	&param_from, &param_to, &param_order, &param_limit, &param_cursor, &param_format,          \
@@ -100,8 +100,8 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.answer = HANDLER(containers_stats),
 		.class = HTTP_STATS,
 		.cached = CACHE_CLASS_HISTORY,
-		.params = {PARAMS(&param_container_id, GRID, &param_host), .range = CLOCK_HOUR,
-			   .grid = true},
+		.params = {PARAMS(&param_container_id, GRID(param_agg), &param_host),
+			   .range = CLOCK_HOUR, .grid = true},
 		.id = "getContainerStats",
 		.tag = "Readings",
 		.summary = "Readings of one container on a grid of time",
@@ -323,12 +323,16 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.answer = HANDLER(stats_many),
 		.class = HTTP_STATS,
 		.cached = CACHE_CLASS_HISTORY,
-		.params = {PARAMS(GRID, &param_ids, &param_host), .range = CLOCK_HOUR,
-			   .grid = true},
+		.params = {PARAMS(GRID(param_group_agg), &param_group_by, &param_ids,
+				  &param_project, &param_name, &param_label, &param_image,
+				  &param_stats_host),
+			   .range = CLOCK_HOUR, .grid = true},
 		.id = "getStats",
 		.tag = "Readings",
-		.summary = "Readings of up to 100 containers on one grid of time",
-		.schema = "ManySeries|SeriesRows",
+		.summary = "Readings of many containers, or of groups of them, on one grid of time",
+		.description = "A container without a reading in a point does not count there; a "
+			       "point without any is null.",
+		.schema = "ManySeries|GroupSeries|SeriesRows",
 		.errors = ERROR_NOT_FOUND | ERROR_AMBIGUOUS | ERROR_TOO_LARGE,
 	},
 	{

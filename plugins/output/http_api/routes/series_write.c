@@ -20,12 +20,12 @@ static int64_t series_time(const struct series *series, uint32_t point)
 	return series->window->from + point * series->window->step;
 }
 
-static const struct tally_cell *series_cell(const struct series *series, uint32_t container,
+static const struct tally_cell *series_cell(const struct series *series, uint32_t subject,
 					    uint32_t point, uint32_t field)
 {
 	static const struct tally_cell gap = {.set = 0};
 	const struct tally_cell *row =
-		series->slots[(size_t)container * series->window->points + point];
+		series->slots[(size_t)subject * series->window->points + point];
 	return row ? &row[field] : &gap;
 }
 
@@ -42,21 +42,52 @@ static void write_time(const struct series *series, uint32_t point)
 		json_write_real(json, (double)time / 1e9);
 }
 
-static void write_value(const struct series *series, uint32_t container, uint32_t point,
+static void write_value(const struct series *series, uint32_t subject, uint32_t point,
 			uint32_t field)
 {
-	json_write_cell(&series->context->builder->body, series->rows.types[series->first + field],
-			series_cell(series, container, point, field));
+	json_write_cell(&series->context->builder->body, series->types[field],
+			series_cell(series, subject, point, field));
 }
 
-static void write_container(struct json_writer *json, const struct container *container)
+static void write_container(struct json_writer *json, const struct series_subject *subject)
 {
 	json_write_key(json, "host");
-	json_write_string(json, container->host);
+	json_write_cell(json, TALLY_TEXT, &subject->host);
 	json_write_key(json, "container_id");
-	json_write_string(json, container->id);
+	json_write_cell(json, TALLY_TEXT, &subject->id);
 	json_write_key(json, "name");
-	json_write_string(json, container->name);
+	json_write_cell(json, TALLY_TEXT, &subject->name);
+}
+
+/* Whose readings they are: a container, a group, or a group of one container. */
+static void write_subject(const struct series *series, const struct series_subject *subject)
+{
+	struct json_writer *json = &series->context->builder->body;
+	if (series->kind >= SERIES_FOUND) {
+		json_write_key(json, "group");
+		json_begin_object(json);
+		json_write_key(json, group_by_name(series->by));
+		json_write_cell(json, TALLY_TEXT, &subject->group);
+		json_end_object(json);
+	}
+	if (series->kind != SERIES_GROUPS) {
+		write_container(json, subject);
+		return;
+	}
+	json_write_key(json, "containers");
+	json_write_int(json, subject->containers);
+}
+
+/* What rows of several series have besides the time, so that they can be told apart. */
+static const char *key_name(const struct series *series)
+{
+	return series->kind == SERIES_GROUPS ? group_by_name(series->by) : "container_id";
+}
+
+static const struct tally_cell *key_of(const struct series *series, uint32_t subject)
+{
+	const struct series_subject *at = &series->subjects[subject];
+	return series->kind == SERIES_GROUPS ? &at->group : &at->id;
 }
 
 /* How each field was put together and in which unit it is now: a counter in bytes became bytes/s.
@@ -65,19 +96,19 @@ static void write_fields_meta(const struct series *series)
 {
 	struct json_writer *json = &series->context->builder->body;
 	const struct fields *fields = &series->fields;
-	char unit[96];
+	char unit[96], name[FIELD_NAME_SIZE];
 	json_write_key(json, "agg");
 	json_begin_object(json);
 	for (uint32_t i = 0; i < fields->n; i++) {
-		json_write_key(json, fields->columns[i]->name);
-		json_write_string(json, fields_aggregate_name(fields->aggregates[i]));
+		json_write_key(json, fields_name(fields, i, name));
+		json_write_string(json, fields->names[i]);
 	}
 	json_end_object(json);
 	json_write_key(json, "units");
 	json_begin_object(json);
 	for (uint32_t i = 0; i < fields->n; i++) {
 		fields_unit(fields, i, unit, sizeof(unit));
-		json_write_key(json, fields->columns[i]->name);
+		json_write_key(json, fields_name(fields, i, name));
 		json_write_string(json, unit[0] ? unit : NULL);
 	}
 	json_end_object(json);
@@ -88,8 +119,12 @@ static void write_meta(const struct series *series)
 	struct json_writer *json = &series->context->builder->body;
 	json_write_key(json, "meta");
 	json_begin_object(json);
-	if (!series->many)
-		write_container(json, &series->containers[0]);
+	if (series->kind == SERIES_ONE)
+		write_container(json, &series->subjects[0]);
+	if (series->kind >= SERIES_FOUND) {
+		json_write_key(json, "group_by");
+		json_write_string(json, group_by_name(series->by));
+	}
 	json_write_key(json, "from");
 	json_write_time(json, series->window->from);
 	json_write_key(json, "to");
@@ -99,7 +134,7 @@ static void write_meta(const struct series *series)
 	json_write_key(json, "points");
 	json_write_int(json, series->window->points);
 	json_write_key(json, "source");
-	json_write_string(json, series->rows.source[0] ? series->rows.source : NULL);
+	json_write_string(json, series->source[0] ? series->source : NULL);
 	json_write_key(json, "newest");
 	if (series->newest)
 		json_write_time(json, series->newest);
@@ -109,14 +144,15 @@ static void write_meta(const struct series *series)
 	json_end_object(json);
 }
 
-static void write_columns(const struct series *series, uint32_t container)
+static void write_columns(const struct series *series, uint32_t subject)
 {
 	struct json_writer *json = &series->context->builder->body;
+	char name[FIELD_NAME_SIZE];
 	for (uint32_t field = 0; field < series->fields.n; field++) {
-		json_write_key(json, series->fields.columns[field]->name);
+		json_write_key(json, fields_name(&series->fields, field, name));
 		json_begin_array(json);
 		for (uint32_t point = 0; point < series->window->points; point++)
-			write_value(series, container, point, field);
+			write_value(series, subject, point, field);
 		json_end_array(json);
 	}
 }
@@ -132,16 +168,16 @@ static void write_columnar(const struct series *series)
 	for (uint32_t point = 0; point < series->window->points; point++)
 		write_time(series, point);
 	json_end_array(json);
-	if (!series->many) {
+	if (series->kind == SERIES_ONE) {
 		write_columns(series, 0);
 		json_end_object(json);
 		return;
 	}
 	json_write_key(json, "series");
 	json_begin_array(json);
-	for (uint32_t i = 0; i < series->n_containers; i++) {
+	for (uint32_t i = 0; i < series->n_subjects; i++) {
 		json_begin_object(json);
-		write_container(json, &series->containers[i]);
+		write_subject(series, &series->subjects[i]);
 		write_columns(series, i);
 		json_end_object(json);
 	}
@@ -149,30 +185,31 @@ static void write_columnar(const struct series *series)
 	json_end_object(json);
 }
 
-static void write_row(const struct series *series, uint32_t container, uint32_t point)
+static void write_row(const struct series *series, uint32_t subject, uint32_t point)
 {
 	struct json_writer *json = &series->context->builder->body;
+	char name[FIELD_NAME_SIZE];
 	json_begin_object(json);
 	json_write_key(json, "time");
 	write_time(series, point);
-	if (series->many) {
-		json_write_key(json, "container_id");
-		json_write_string(json, series->containers[container].id);
+	if (series->kind != SERIES_ONE) {
+		json_write_key(json, key_name(series));
+		json_write_cell(json, TALLY_TEXT, key_of(series, subject));
 	}
 	for (uint32_t field = 0; field < series->fields.n; field++) {
-		json_write_key(json, series->fields.columns[field]->name);
-		write_value(series, container, point, field);
+		json_write_key(json, fields_name(&series->fields, field, name));
+		write_value(series, subject, point, field);
 	}
 	json_end_object(json);
 }
 
-/* By time, then container: a reader of lines can work while it reads, and all of a moment comes
- * together. */
+/* By time, then container or group: a reader of lines can work while it reads, and all of a moment
+ * comes together. */
 static void each_row(const struct series *series,
-		     void (*write)(const struct series *series, uint32_t container, uint32_t point))
+		     void (*write)(const struct series *series, uint32_t subject, uint32_t point))
 {
 	for (uint32_t point = 0; point < series->window->points; point++)
-		for (uint32_t i = 0; i < series->n_containers; i++)
+		for (uint32_t i = 0; i < series->n_subjects; i++)
 			write(series, i, point);
 }
 
@@ -189,16 +226,16 @@ static void write_rows(const struct series *series)
 }
 
 /* A line is a document of its own, so no comma goes between two. */
-static void write_ndjson_row(const struct series *series, uint32_t container, uint32_t point)
+static void write_ndjson_row(const struct series *series, uint32_t subject, uint32_t point)
 {
 	struct json_writer *json = &series->context->builder->body;
-	write_row(series, container, point);
+	write_row(series, subject, point);
 	json_write_raw(json, "\n", 1);
 	json->comma = false;
 }
 
 /* Times and numbers need no quotes; a gap is an empty field. */
-static void write_csv_row(const struct series *series, uint32_t container, uint32_t point)
+static void write_csv_row(const struct series *series, uint32_t subject, uint32_t point)
 {
 	struct json_writer *json = &series->context->builder->body;
 	char time[RFC3339_SIZE];
@@ -208,17 +245,17 @@ static void write_csv_row(const struct series *series, uint32_t container, uint3
 		json->comma = false;
 		write_time(series, point);
 	}
-	if (series->many) {
+	if (series->kind != SERIES_ONE) {
+		const struct tally_cell *key = key_of(series, subject);
 		json_write_raw(json, ",", 1);
-		csv_write_text(json, series->containers[container].id,
-			       strlen(series->containers[container].id),
-			       series->context->args->csv_safe);
+		if (key->set)
+			csv_write_text(json, key->text, key->len, series->context->args->csv_safe);
 	}
 	for (uint32_t field = 0; field < series->fields.n; field++) {
 		json_write_raw(json, ",", 1);
 		json->comma = false;
-		if (series_cell(series, container, point, field)->set)
-			write_value(series, container, point, field);
+		if (series_cell(series, subject, point, field)->set)
+			write_value(series, subject, point, field);
 	}
 	json_write_raw(json, "\r\n", 2);
 }
@@ -226,11 +263,14 @@ static void write_csv_row(const struct series *series, uint32_t container, uint3
 static void write_csv(const struct series *series)
 {
 	struct json_writer *json = &series->context->builder->body;
+	char buffer[FIELD_NAME_SIZE];
 	json_write_raw(json, "time", 4);
-	if (series->many)
-		json_write_raw(json, ",container_id", 13);
+	if (series->kind != SERIES_ONE) {
+		json_write_raw(json, ",", 1);
+		json_write_raw(json, key_name(series), strlen(key_name(series)));
+	}
 	for (uint32_t field = 0; field < series->fields.n; field++) {
-		const char *name = series->fields.columns[field]->name;
+		const char *name = fields_name(&series->fields, field, buffer);
 		json_write_raw(json, ",", 1);
 		json_write_raw(json, name, strlen(name));
 	}

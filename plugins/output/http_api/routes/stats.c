@@ -1,6 +1,6 @@
 /*
- * /api/v1/stats and /stats/latest: readings of many containers.  On a worker's thread;
- * query/latest.c and series.c read them, this file finds out of which containers.
+ * /api/v1/stats and /stats/latest: readings of many containers, or of groups of them.  On a
+ * worker's thread; query/latest.c and series.c read them, this file finds out of which containers.
  *
  * ids= takes ids, their beginnings and names, each looked up by itself (container_lookup.c), so
  * their number is bounded.  Two words for one container are one series.
@@ -72,14 +72,39 @@ static int find_all(struct context *context, char *words, struct container *cont
 	return 0;
 }
 
+/* What narrows a list down besides ids=, which names each container. */
+static int refuse_both(struct context *context)
+{
+	static const char *const names[] = {"project", "name", "label", "image"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (target_param(context->target, names[i]))
+			return response_problem(context->builder, 400, names[i],
+						"give either ids or %s", names[i]);
+	return 0;
+}
+
+static int find_ids(struct context *context, const char *ids, struct container **ret,
+		    uint32_t *ret_n)
+{
+	auto_free char *words = strdup(ids);
+	*ret = malloc(STATS_MAX_IDS * sizeof(**ret));
+	if (!words || !*ret)
+		return response_unavailable(context->builder, "out of memory");
+	int r = refuse_both(context);
+	return r < 0 ? r : find_all(context, words, *ret, ret_n);
+}
+
 int stats_many(struct context *context)
 {
 	const char *ids = target_param(context->target, "ids");
+	int64_t by = context->args->group_by;
 	uint32_t n = 0;
-	auto_free char *words = strdup(ids);
-	auto_free struct container *containers = malloc(STATS_MAX_IDS * sizeof(*containers));
-	if (!words || !containers)
-		return response_unavailable(context->builder, "out of memory");
-	int r = find_all(context, words, containers, &n);
-	return r < 0 ? r : series_answer(context, containers, n, true);
+	auto_free struct container *containers = NULL;
+	int r = ids ? find_ids(context, ids, &containers, &n) : 0;
+	if (r < 0)
+		return r;
+	if (ids && by == ARGUMENT_NONE)
+		return series_answer(context, containers, n, true);
+	return series_answer_groups(context, by == ARGUMENT_NONE ? GROUP_CONTAINER : by, containers,
+				    n);
 }
