@@ -31,6 +31,7 @@ static const struct tally_column info_columns[] = {
 	COLUMN("labels", NULL, JSON, FIELD),
 	COLUMN("compose_project", NULL, TEXT, FIELD),
 	COLUMN("compose_service", NULL, TEXT, FIELD),
+	COLUMN("service", NULL, TEXT, FIELD),
 	COLUMN("oom_killed", NULL, BOOL, FIELD),
 	COLUMN("gone_at", NULL, TIME, GONE),
 };

@@ -12,7 +12,8 @@
 #define ID_2 ID("22")
 #define ID_DB ID("33")
 #define ID_SWARM ID("44")
-#define ID_ALONE ID("55")
+#define ID_LONE ID("55")
+#define ID_ALONE ID("66")
 #define LAST_MINUTE "/api/v1/stats?from=now-1m&step=1m"
 #define TWO_MINUTES "/api/v1/stats?from=now-2m&step=1m"
 
@@ -30,11 +31,12 @@ static void add(struct http_fixture *fixture, const char *host, const char *id, 
 	if (project)
 		fake_store_text(fixture->store, row, "compose_project", project);
 	if (service)
-		fake_store_text(fixture->store, row, "compose_service", service);
+		fake_store_text(fixture->store, row, "service", service);
 }
 
-/* Two of service web, read at different intervals; db, of the same project; one that Swarm runs;
- * and one that container_info does not have.  In the minute before the last only db and web-1. */
+/* Two of service web, read at different intervals; db, of the same project; one of a service
+ * without a project, one without either, and one that container_info does not have.  In the minute
+ * before the last only db and web-1. */
 static int set_up(void **state)
 {
 	struct http_fixture *f = calloc(1, sizeof(*f));
@@ -42,8 +44,8 @@ static int set_up(void **state)
 	add(f, "alpha", ID_1, "web-1", "shop", "web", "{\"tier\":\"front\"}");
 	add(f, "beta", ID_2, "web-2", "shop", "web", "{\"tier\":\"front\"}");
 	add(f, "alpha", ID_DB, "db-1", "shop", "db", "{}");
-	add(f, "beta", ID_SWARM, "queue.1.x", NULL, NULL,
-	    "{\"a\":\"b\",\"com.docker.swarm.service.name\":\"queue\"}");
+	add(f, "beta", ID_SWARM, "queue.1.x", NULL, "queue", "{\"a\":\"b\"}");
+	add(f, "beta", ID_LONE, "lone", NULL, NULL, "{}");
 	http_add_stats(f, "alpha", ID_1, "web-1", 80, 5, 900);
 	for (int age = 60; age > 0; age -= 10)
 		http_add_stats(f, "alpha", ID_1, "web-1", age, age, 1000 + 10 * (70 - age));
@@ -52,6 +54,7 @@ static int set_up(void **state)
 	http_add_stats(f, "alpha", ID_DB, "db-1", 90, 7, 5);
 	http_add_stats(f, "alpha", ID_DB, "db-1", 30, NAN, 5);
 	http_add_stats(f, "beta", ID_SWARM, "queue.1.x", 30, 0, 9);
+	http_add_stats(f, "beta", ID_LONE, "lone", 30, 1, 9);
 	http_add_stats(f, "gamma", ID_ALONE, "alone", 30, 2, 9);
 	http_start(f);
 	*state = f;
@@ -154,10 +157,10 @@ static void a_counter_is_its_rate_in_every_aggregate(void **state)
 static void containers_are_in_one_group_and_the_unknown_in_the_last(void **state)
 {
 	static const struct {
-		const char *by, *groups[4];
+		const char *by, *groups[5];
 		const char *last; /* "": a group without a name */
 	} cases[] = {
-		{"service", {"db", "queue", "web"}, ""},
+		{"service", {"db", "lone", "queue", "web"}, ""},
 		{"project", {"shop"}, ""},
 		{"host", {"alpha", "beta"}, "gamma"},
 		{"image", {"nginx:1.25", "other:1"}, ""},
@@ -185,10 +188,15 @@ static void groups_are_made_of_the_containers_that_are_asked_for(void **state)
 		const char *query;
 		double sum;
 	} cases[] = {
-		{"project=shop", 55},         {"image=nginx:*", 55},
-		{"label=tier=front", 55},     {"host=alpha&project=shop", 35},
-		{"name=web-2", 20},           {"name=web-*", 55},
-		{"ids=web-2,db-1", 20},       {"host=beta", 20},
+		{"project=shop", 55},
+		{"image=nginx:*", 55},
+		{"label=tier=front", 55},
+		{"service=w*", 55},
+		{"host=alpha&project=shop", 35},
+		{"name=web-2", 20},
+		{"name=web-*", 55},
+		{"ids=web-2,db-1", 20},
+		{"host=beta", 20},
 		{"ids=web-1&host=alpha", 35},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -337,7 +345,7 @@ static void wrong_questions_are_refused_by_name(void **state)
 		{"/api/v1/containers/web-1/stats?agg=p95&fields=net_rx_bytes", "agg", "a counter"},
 		{"/api/v1/containers/web-1/stats?group_by=host", "group_by", "no such parameter"},
 		{"/api/v1/stats?step=1s&from=now-2h&group_by=host", "step", "groups"},
-		{"/api/v1/stats?step=1s&from=now-2h", "step", "5 containers"},
+		{"/api/v1/stats?step=1s&from=now-2h", "step", "6 containers"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
 		http_expect_problem(*state, cases[i].target,

@@ -1,9 +1,8 @@
 /*
  * Readings carry the host, id and name of their container and nothing else, so what they are
- * grouped by and narrowed down to is looked up in container_info first: one query, and for services
- * one more for the labels of those that Swarm runs.  container_info keeps containers for as long
- * after they are gone as there are rollups of their readings.  On a worker's thread; what can fail
- * is the store, and memory, each with a problem written.
+ * grouped by and narrowed down to is looked up in container_info first, which keeps
+ * containers for as long after they are gone as there are rollups of their readings.  On a worker's
+ * thread; what can fail is the store, and memory, each with a problem written.
  */
 #include "query/container_groups.h"
 
@@ -11,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json_reader.h"
 #include "query/catalog_cache.h"
 #include "query/list_filter.h"
 
@@ -34,10 +32,8 @@ static const char *const grouped_columns[GROUPED_COLUMNS] = {
 	[GROUPED_NAME] = "name",
 	[GROUPED_IMAGE] = "image",
 	[GROUPED_PROJECT] = "compose_project",
-	[GROUPED_SERVICE] = "compose_service",
+	[GROUPED_SERVICE] = "service",
 };
-static const char swarm_label[] = "com.docker.swarm.service.name";
-enum { SWARM_HOST = 1, SWARM_ID, SWARM_LABELS };
 
 static const char *const group_names[] = {"container", "project", "service", "host", "image"};
 
@@ -52,7 +48,6 @@ void container_groups_done(struct container_groups *groups)
 	free(groups->ids);
 	free(groups->named);
 	result_set_done(&groups->rows);
-	result_set_done(&groups->swarm);
 	*groups = (struct container_groups){.n = 0};
 }
 
@@ -62,6 +57,7 @@ static const struct list_filter group_filters[] = {
 	{"project", "compose_project", TALLY_EQUALS},
 	{"label", "labels", TALLY_HAS},
 	{"image", "image", TALLY_GLOB},
+	{"service", "service", TALLY_GLOB},
 };
 enum { GROUP_FILTERS = sizeof(group_filters) / sizeof(*group_filters) };
 
@@ -122,53 +118,12 @@ static int groups_ask(struct query *query, struct container_groups *ret)
 	return r;
 }
 
-static int groups_ask_swarm(struct context *context, const struct tally_table *table,
-			    struct container_groups *ret)
+/* What a container's input says; what an older one has stored is one of its own, under its name.
+ * The only place that says so. */
+static struct tally_cell service_of(const struct tally_cell *row)
 {
-	const struct tally_column *labels = table_column(table, "labels");
-	struct query query;
-	if (!labels)
-		return 0;
-	query_init(&query, context, table);
-	query_select(&query, table_column(table, "host"), TALLY_RAW);
-	query_select(&query, table_column(table, "container_id"), TALLY_RAW);
-	query_select(&query, labels, TALLY_RAW);
-	query_text(&query, labels, TALLY_HAS, swarm_label);
-	query.bounded = true;
-	query.spec.limit = GROUPS_MOST;
-	return query_run(&query, &ret->swarm);
-}
-
-/* ---- Services ------------------------------------------------------------ */
-
-/* The value of a label, in place: each object of labels is read once. */
-static struct tally_cell label_of(const struct tally_cell *labels, const char *name)
-{
-	struct tally_cell none = {.set = 0};
-	struct json_reader json;
-	struct json_text key, value;
-	if (!labels->set)
-		return none;
-	json_reader_init(&json, (char *)(uintptr_t)labels->text, labels->len); /* ours */
-	json_enter_object(&json);
-	while (json_next_key(&json, &key) && json_read_text(&json, &value))
-		if (value.at && json_text_is(&key, name))
-			return (struct tally_cell){
-				.text = value.at, .len = (uint32_t)value.len, .set = 1};
-	return none;
-}
-
-/*
- * What service a container belongs to: Compose's, else Swarm's, else it is one of its own, under
- * its name.  The only place that says so.
- */
-static struct tally_cell service_of(const struct tally_cell *row, const struct tally_cell *swarm)
-{
-	if (row[GROUPED_SERVICE].set && row[GROUPED_SERVICE].len)
-		return row[GROUPED_SERVICE];
-	struct tally_cell label =
-		swarm ? label_of(&swarm[SWARM_LABELS], swarm_label) : (struct tally_cell){.set = 0};
-	return label.set && label.len ? label : row[GROUPED_NAME];
+	bool known = row[GROUPED_SERVICE].set && row[GROUPED_SERVICE].len;
+	return row[known ? GROUPED_SERVICE : GROUPED_NAME];
 }
 
 /* ---- Finding ------------------------------------------------------------- */
@@ -239,20 +194,12 @@ static int groups_sort(struct context *context, struct container_groups *ret)
 	return 0;
 }
 
-/* Each row gets its service where the column of Compose's was. */
+/* Each row's service, where the column was. */
 static void groups_set_services(struct container_groups *groups)
 {
-	for (uint32_t i = 0; i < groups->swarm.n_rows; i++) {
-		const struct tally_cell *swarm = result_set_row(&groups->swarm, i);
-		const struct tally_cell *row =
-			groups_row(groups, &swarm[SWARM_HOST], &swarm[SWARM_ID]);
-		if (row)
-			((struct tally_cell *)(uintptr_t)row)[GROUPED_SERVICE] =
-				service_of(row, swarm);
-	}
-	for (uint32_t i = 0; i < groups->n; i++) {
-		struct tally_cell *row = (struct tally_cell *)(uintptr_t)groups->sorted[i];
-		row[GROUPED_SERVICE] = service_of(row, NULL);
+	for (uint32_t i = 0; i < groups->rows.n_rows; i++) {
+		struct tally_cell *row = groups->rows.cells + (size_t)i * groups->rows.n_columns;
+		row[GROUPED_SERVICE] = service_of(row);
 	}
 }
 
@@ -334,8 +281,6 @@ static int groups_look_up(struct context *context, enum group_by by, const struc
 	} else if (stats && !ret->narrowed) {
 		r = groups_ask_names(context, stats, ret);
 	}
-	if (r == 0 && there && by == GROUP_SERVICE)
-		r = groups_ask_swarm(context, info, ret);
 	return r;
 }
 

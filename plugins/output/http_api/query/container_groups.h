@@ -15,7 +15,6 @@ struct container_groups {
 	bool narrowed;                    /* only these containers; else all that have readings */
 	struct result_set rows;           /* of containers: GROUPED_…  */
 	const struct tally_cell **sorted; /* rows, by host and id */
-	struct result_set swarm;          /* labels of those that Swarm runs */
 	const struct tally_cell **ids;    /* those to be asked for, if narrowed */
 	struct tally_cell *named;         /* that ids points to, of containers that ids= names */
 	uint32_t n, n_ids;

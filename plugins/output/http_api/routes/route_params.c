@@ -125,8 +125,8 @@ const struct param_spec param_group_by = {
 	.type = PARAM_CHOICE,
 	.choices = "container|project|service|host|image",
 	AT(group_by),
-	.help = "One series for each container, Compose project, service (of Compose or Swarm; "
-		"else the container's name), host or image; by default for each container.",
+	.help = "One series for each container, Compose project, service, host or image; by "
+		"default for each container.",
 };
 const struct param_spec param_series_format = {
 	.name = "format",

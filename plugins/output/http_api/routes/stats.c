@@ -75,7 +75,7 @@ static int find_all(struct context *context, char *words, struct container *cont
 /* What narrows a list down besides ids=, which names each container. */
 static int refuse_both(struct context *context)
 {
-	static const char *const names[] = {"project", "name", "label", "image"};
+	static const char *const names[] = {"project", "service", "name", "label", "image"};
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (target_param(context->target, names[i]))
 			return response_problem(context->builder, 400, names[i],
