@@ -51,17 +51,24 @@ static int write_file(const char *path, const char *bytes, size_t len)
 	return fdatasync(fd) < 0 ? -errno : 0;
 }
 
-int state_file_write(struct tally_ctx *ctx, const void *bytes, size_t len)
+int state_file_write_part(struct tally_ctx *ctx, const char *part, const void *bytes, size_t len)
 {
-	char path[PATH_MAX], fresh[PATH_MAX];
+	char path[PATH_MAX], fresh[PATH_MAX], ends[2][64];
 	if (!is_kept(ctx))
 		return 0;
-	if (!path_of(ctx, ".rows", path) || !path_of(ctx, ".rows.new", fresh))
+	snprintf(ends[0], sizeof(ends[0]), ".%s", part);
+	snprintf(ends[1], sizeof(ends[1]), ".%s.new", part);
+	if (!path_of(ctx, ends[0], path) || !path_of(ctx, ends[1], fresh))
 		return tally_fail(ctx, ENAMETOOLONG, "the state directory's name is too long");
 	int r = write_file(fresh, bytes, len);
 	if (r == 0 && rename(fresh, path) < 0)
 		r = -errno;
 	return r < 0 ? tally_fail(ctx, -r, "%s: %s", fresh, strerror(-r)) : 0;
+}
+
+int state_file_write(struct tally_ctx *ctx, const void *bytes, size_t len)
+{
+	return state_file_write_part(ctx, "rows", bytes, len);
 }
 
 /* ---- Reading ---- */
@@ -90,9 +97,19 @@ static int read_file(const char *path, char **ret, size_t *ret_len)
 			break;
 		len += (size_t)n;
 	}
+	bytes[len] = '\0';
 	*ret = TAKE(bytes);
 	*ret_len = len;
 	return 0;
+}
+
+int state_file_read_part(struct tally_ctx *ctx, const char *part, char **ret, size_t *ret_len)
+{
+	char path[PATH_MAX], end[64];
+	snprintf(end, sizeof(end), ".%s", part);
+	if (!is_kept(ctx) || !path_of(ctx, end, path))
+		return -ENOENT;
+	return read_file(path, ret, ret_len);
 }
 
 /* Rows that an older version wrote: columns were only appended since, and are NULL. */

@@ -12,6 +12,11 @@
 
 #include <tallyd/host.h>
 
+/* The same for what is not rows: a file of its own, named after part.  The caller frees *ret, which
+ * is NUL-terminated.  -ENOENT: none.  Other errors: it is there and cannot be read. */
+int state_file_write_part(struct tally_ctx *ctx, const char *part, const void *bytes, size_t len);
+int state_file_read_part(struct tally_ctx *ctx, const char *part, char **ret, size_t *ret_len);
+
 /* bytes: of tally_batch_encode().  0, or what tally_fail() returned. */
 int state_file_write(struct tally_ctx *ctx, const void *bytes, size_t len);
 

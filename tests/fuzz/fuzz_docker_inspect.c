@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "changes_spec.h"
 #include "status_facts.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -24,6 +25,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!text)
 		return 0;
 	memcpy(text, data, size);
+	static const unsigned char key[CHANGES_KEY_SIZE] = {1};
+	json_t *spec = changes_spec_read(text, size, key), *before, *after;
+	for (int i = 0; spec && i < CHANGES_SPEC_KINDS; i++)
+		if (changes_spec_compare(spec, spec, changes_spec_kinds[i], &before, &after))
+			abort(); /* nothing differs from itself */
+	json_decref(spec);
 	if (!status_facts_read(text, size, &facts, &offset))
 		check_texts(&facts, text, size);
 	else if (offset > size)

@@ -32,6 +32,7 @@ tallyd_integration_test(container)
 tallyd_integration_test(package TIMEOUT 900)
 tallyd_integration_test(fleet ALONE)
 tallyd_integration_test(status ALONE)
+tallyd_integration_test(changes ALONE)
 tallyd_integration_test(images ALONE)
 
 # Plugins that break the rules, for `tallyd plugins test`.  Made as others make theirs: without

@@ -32,6 +32,7 @@ struct docker {
 	bool trims_logged;          /* the warning about trimmed texts */
 	bool lost;                  /* the connection; another engine may be there now */
 	bool name_logged;           /* why the machine's name is not known */
+	struct docker_engine engine;
 };
 
 /* One docker_get_many(), with what it needs beside the caller's job. */
@@ -290,6 +291,25 @@ static unsigned api_number(const char *text)
 	return number;
 }
 
+static void learn_engine(struct docker *docker, const json_t *document)
+{
+	const char *version = json_tree_text(document, "Version");
+	const char *kernel = json_tree_text(document, "KernelVersion");
+	snprintf(docker->engine.version, sizeof(docker->engine.version), "%s",
+		 version ? version : "");
+	snprintf(docker->engine.kernel, sizeof(docker->engine.kernel), "%s", kernel ? kernel : "");
+}
+
+const struct docker_engine *docker_engine(const struct docker *docker)
+{
+	return &docker->engine;
+}
+
+bool docker_is_local(const struct docker *docker)
+{
+	return docker->endpoint.path[0] != '\0';
+}
+
 static int negotiate(struct docker *docker)
 {
 	auto_free char *body = NULL;
@@ -313,6 +333,7 @@ static int negotiate(struct docker *docker)
 			"%s: the engine speaks API 1.%u to 1.%u, this plugin 1.%d to 1.%d",
 			docker->endpoint.text, oldest, api, DOCKER_API_OLDEST, DOCKER_API_NEWEST);
 	docker->api = api < DOCKER_API_NEWEST ? api : DOCKER_API_NEWEST;
+	learn_engine(docker, document);
 	docker->lost = false;
 	r = learn_name(docker);
 	if (r < 0) {

@@ -59,6 +59,14 @@ void docker_disconnect(struct docker *docker);
 unsigned docker_api(const struct docker *docker);
 const char *docker_endpoint(const struct docker *docker);
 
+/* As GET /version said last; "": it did not. */
+struct docker_engine {
+	char version[64], kernel[64];
+};
+const struct docker_engine *docker_engine(const struct docker *docker);
+/* Over a unix socket: what runs on this machine. */
+bool docker_is_local(const struct docker *docker);
+
 /* path comes after the version: "/containers/json".  A request that docker_request.h does not list
  * is not sent: -EPERM.  Anything but a 200 is an error.  The caller frees *ret, which is
  * NUL-terminated. */

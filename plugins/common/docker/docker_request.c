@@ -42,6 +42,10 @@ const struct docker_request docker_requests[] = {
 	 .params = {"shared-size"},
 	 .call = DOCKER_IMAGES,
 	 .used_by = "`input.docker_images`"},
+	{.path = "/images/{id}/json",
+	 .call = DOCKER_IMAGES,
+	 .used_by = "`input.docker_status`, once for each image that containers use, for its "
+		    "digest"},
 	{0}};
 
 static const char id_letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"

@@ -18,6 +18,7 @@
 #include "docker_status.h"
 #include "base/clock.h"
 #include "docker/docker_service.h"
+#include "changes/changes_table.h"
 #include "events_table.h"
 #include "status_event.h"
 #include "status_table.h"
@@ -76,6 +77,8 @@ static bool status_event(void *arg, const struct docker_event *event)
 	if (!action || (!status_containers_find(&self->known, event->id) &&
 			!status_event_passes(event, &self->config->docker.match)))
 		return false;
+	changes_event(self->changes, event, action,
+		      strcmp(action, "oom") == 0 && !find_oomed(self, event->id));
 	apply_event(self, action, event);
 	bool oom = find_oomed(self, event->id);
 	if (!self->events)
@@ -109,7 +112,8 @@ static int status_flush(void *arg)
 	if (!batch)
 		return 0;
 	snprintf(position, sizeof(position), "%" PRId64, self->event_time);
-	return tally_emit(self->ctx, batch, self->ctx->name, position);
+	int r = tally_emit(self->ctx, batch, self->ctx->name, position);
+	return r < 0 ? r : changes_emit(self->changes);
 }
 
 /* Without a position, all events that the engine still has.  The second before the last event is
@@ -146,8 +150,10 @@ static int status_start(void *arg)
 {
 	struct docker_status *self = arg;
 	int r = docker_connect(self->docker);
-	if (r == 0)
+	if (r == 0) {
 		status_state_load(self);
+		changes_load(self->changes);
+	}
 	return r;
 }
 
@@ -168,6 +174,7 @@ static void status_stop(void *arg)
 static void status_destroy(void *arg)
 {
 	struct docker_status *self = arg;
+	changes_destroy(self->changes);
 	docker_destroy(self->docker);
 	free(self);
 }
@@ -180,8 +187,12 @@ static int status_create(struct tally_ctx *ctx, const void *config, void **ret_s
 	self->ctx = ctx;
 	self->config = config;
 	int r = docker_create(ctx, &self->config->docker, &self->docker);
+	if (r == 0)
+		self->changes = changes_create(ctx, self->docker);
+	if (r == 0 && !self->changes)
+		r = tally_fail(ctx, ENOMEM, "no memory");
 	if (r < 0) {
-		free(self);
+		status_destroy(self);
 		return r;
 	}
 	*ret_self = self;
@@ -209,7 +220,8 @@ static const struct tally_metric status_metrics[] = {
 			       .kind = TALLY_METRIC_GAUGE},
 	{0}};
 
-static const struct tally_table *const status_tables[] = {&status_table, &events_table, NULL};
+static const struct tally_table *const status_tables[] = {&status_table, &events_table,
+							  &changes_table, NULL};
 
 static const struct tally_input status_input = {.size = sizeof(struct tally_input),
 						.run = status_run};

@@ -5,6 +5,7 @@
 #define TALLYD_DOCKER_STATUS_H
 
 #include "docker/docker_follow.h"
+#include "changes.h"
 #include "status_containers.h"
 
 struct status_config {
@@ -33,6 +34,7 @@ struct status_oomed {
 
 struct docker_status {
 	struct tally_ctx *ctx;
+	struct changes *changes;
 	const struct status_config *config;
 	struct docker *docker;
 	struct status_containers known;

@@ -1,7 +1,6 @@
 /*
  * The inspect document as tables of members and slots for json_map.c.  status_scan.c calls it for
- * each answer on the instance's thread.  What is not listed here is skipped without being decoded:
- * Config.Env often holds secrets, and is never copied.
+ * each answer on the instance's thread.  What is not listed here is skipped without being decoded.
  */
 #include "status_facts.h"
 

@@ -1,6 +1,6 @@
 /*
- * The members of GET /containers/ID/json that are read.  The environment is not, since it may hold
- * secrets.
+ * The members of GET /containers/ID/json that are read.  Of the environment changes_spec.c takes
+ * the names, and hashes of the values.
  */
 #ifndef TALLYD_STATUS_FACTS_H
 #define TALLYD_STATUS_FACTS_H

@@ -174,6 +174,7 @@ static void inspect_done(void *arg, uint32_t i, struct fetch_answer *answer)
 		inspect_failed(scan, entry, reason);
 		return;
 	}
+	changes_inspected(scan->self->changes, entry->id, answer->body, answer->len);
 	const char *problem = status_facts_read(answer->body, answer->len, &facts, &offset);
 	if (problem) {
 		snprintf(reason, sizeof(reason), "inspect: at byte %zu of %zu: %s", offset,
@@ -224,6 +225,8 @@ static void add_gone(struct scan *scan)
 	for (uint32_t i = 0; i < self->known.n; i++) {
 		const struct status_container *entry = &self->known.items[i];
 		int64_t gone = entry->destroyed ? entry->destroyed : scan->time;
+		if (is_gone(scan, entry))
+			changes_gone(self->changes, entry->id);
 		if (is_gone(scan, entry) &&
 		    status_row_add_gone(self->ctx, scan->batch, status_container_row(entry),
 					scan->time, gone) < 0)
@@ -333,7 +336,16 @@ static int run_scan(struct scan *scan)
 		if (!scan->containers.items[i].has_row && !scan->containers.items[i].is_gone)
 			add_row(scan, &scan->containers.items[i], NULL);
 	add_gone(scan);
-	return deliver(scan);
+	for (uint32_t i = 0; i < scan->containers.n; i++)
+		if (scan->containers.items[i].has_row)
+			changes_seen(self->changes,
+				     scan->batch->cells +
+					     (size_t)scan->containers.items[i].row * STATUS_COLUMNS,
+				     scan->time);
+	r = deliver(scan);
+	if (r == 0)
+		changes_scanned(self->changes, scan->time);
+	return r == 0 ? changes_emit(self->changes) : r;
 }
 
 int status_scan(void *arg, enum docker_scan what)

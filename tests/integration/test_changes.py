@@ -1,0 +1,149 @@
+"""What changes about a service of a real engine is a row of container_changes, once, also over
+restarts of the daemon."""
+
+import json
+
+import pytest
+
+from daemon import STORED
+
+SECRET = "hunter2-never-stored"
+LABELS = {"com.docker.compose.project": "shop", "com.docker.compose.service": "web"}
+
+
+def sections(engine):
+    return f"""
+[input.docker_status]
+interval = 1s
+endpoint = {engine.endpoint}
+{STORED}"""
+
+
+class Watch:
+    def __init__(self, tallyd, engine):
+        self.make = lambda **options: tallyd(sections(engine), **options).start()
+        self.daemon = self.make()
+
+    def restart(self, crash=False):
+        """kill -9, or an end."""
+        first = self.daemon
+        if crash:
+            first.kill9()
+        else:
+            first.stop()
+        self.daemon = self.make(state_dir=first.state_dir)
+
+    def knows(self, container):
+        path = self.daemon.state_dir / "input.docker_status.changes"
+        self.daemon.wait(lambda: path.exists() and container in path.read_text(), "it is known")
+
+    def rows(self, service="shop/web"):
+        names = ("time", "kind", "container_id", "before", "after", "old_container_id", "image_id",
+                 "old_image_id", "name")
+        if not self.daemon.sql("select 1 from sqlite_master where name = 'container_changes'"):
+            return []
+        found = self.daemon.sql(f"select {', '.join(names)} from container_changes "
+                                "where service is ? order by time, kind", service)
+        rows = [dict(zip(names, row)) for row in found]
+        for row in rows:
+            row["before"], row["after"] = (json.loads(row[x] or "null") for x in ("before", "after"))
+        return rows
+
+    def soon(self, *kinds, service="shop/web", seconds=30):
+        """All changes, once they are these."""
+        found = []
+
+        def told():
+            found[:] = self.rows(service)
+            return len(found) >= len(kinds)
+
+        self.daemon.wait(told, f"{len(kinds)} changes are stored", seconds)
+        assert [row["kind"] for row in found] == list(kinds), found
+        return found
+
+
+@pytest.fixture
+def watch(tallyd, engine):
+    return Watch(tallyd, engine)
+
+
+def test_a_story_of_deployments_is_told_once(watch, engine):
+    engine.docker("tag", "busybox:test", "web:1")
+    first = engine.run("web-1", labels=LABELS, image="web:1", env={"MODE": "a", "TOKEN": SECRET},
+                       Memory=64 << 20, MemorySwap=64 << 20)
+    watch.knows(first)
+    # A new image, while the daemon is down.
+    watch.restart()
+    watch.daemon.stop()
+    engine.api("POST", "/commit?container=web-1&repo=web&tag=2")
+    engine.remove("web-1")
+    second = engine.run("web-1", labels=LABELS, image="web:2", env={"MODE": "a", "TOKEN": SECRET},
+                        Memory=64 << 20, MemorySwap=64 << 20)
+    watch.daemon.start()
+    image, = watch.soon("image")
+    assert image["before"]["image"] == "web:1" and image["after"]["image"] == "web:2"
+    assert (image["old_container_id"], image["container_id"]) == (first, second)
+    assert image["image_id"] != image["old_image_id"] and image["image_id"].startswith("sha256:")
+    # Limits of the same container.
+    engine.api("POST", f"/containers/{second}/update", {"Memory": 32 << 20, "MemorySwap": 32 << 20})
+    limits = watch.soon("image", "limits")[-1]
+    assert limits["before"]["memory"] == 64 << 20 and limits["after"]["memory"] == 32 << 20
+    assert limits["container_id"] == limits["old_container_id"] == second
+    # A crash of the daemon repeats nothing.
+    watch.restart(crash=True)
+    # Another environment, command and mount at once.
+    engine.remove("web-1")
+    third = engine.run("web-1", "sleep 999999", labels=LABELS, image="web:2",
+                       env={"MODE": "b", "NEW": "1"}, Memory=32 << 20, MemorySwap=32 << 20,
+                       Binds=["/tmp:/data:ro"])
+    rows = watch.soon("image", "limits", "config", "env_names", "mounts")[2:]
+    by_kind = {row["kind"]: row for row in rows}
+    assert set(by_kind["env_names"]["before"]) == {"MODE"}  # the image has TOKEN by now
+    assert set(by_kind["env_names"]["after"]) == {"MODE", "NEW"}
+    assert by_kind["config"]["after"]["command"] == ["sh", "-c", "sleep 999999"]
+    assert by_kind["mounts"]["after"] == {"/data": "bind:/tmp:ro"}
+    assert len({row["time"] for row in rows}) == 1 and {row["container_id"] for row in rows} == {third}
+    # Started again; killed for its memory.
+    engine.api("POST", f"/containers/{third}/restart?t=0")
+    restart = watch.soon("image", "limits", "config", "env_names", "mounts", "restart")[-1]
+    assert restart["before"]["started_at"] < restart["after"]["started_at"]
+    # The same again under another id.
+    engine.remove("web-1")
+    fourth = engine.run("web-1", "sleep 999999", labels=LABELS, image="web:2",
+                        env={"MODE": "b", "NEW": "1"}, Memory=32 << 20, MemorySwap=32 << 20,
+                        Binds=["/tmp:/data:ro"])
+    again = watch.soon("image", "limits", "config", "env_names", "mounts", "restart", "restart")[-1]
+    assert again["after"] == {"container_id": fourth}
+    watch.restart()
+    watch.restart(crash=True)
+    assert len(watch.rows()) == 7
+    # Nothing of the values is anywhere.
+    watch.daemon.stop()
+    for path in watch.daemon.state_dir.rglob("*"):
+        assert not path.is_file() or SECRET.encode() not in path.read_bytes(), path
+    assert SECRET not in watch.daemon.log
+
+
+def test_memory_health_and_number_are_changes(watch, engine):
+    sick = {"Test": ["CMD-SHELL", "test -e /tmp/well"], "Interval": 200_000_000, "Retries": 1}
+    container = engine.api("POST", "/containers/create?name=solo", {
+        "Image": "busybox:test", "Cmd": ["sh", "-c", "touch /tmp/well; sleep 1000000"],
+        "Healthcheck": sick, "HostConfig": {"NetworkMode": "none"}})["Id"]
+    engine.api("POST", f"/containers/{container}/start")
+    watch.daemon.wait(lambda: watch.daemon.containers().get("solo", {}).get("health") == "healthy",
+                      "it is well")
+    engine.docker("exec", "solo", "rm", "/tmp/well")
+    row = watch.soon("health", service="solo")[0]
+    assert row["before"] == {"health": "healthy"} and row["after"] == {"health": "unhealthy"}
+    engine.docker("exec", "solo", "touch", "/tmp/well")
+    watch.soon("health", "health", service="solo")
+    full = engine.run("full", "a=x; while true; do a=$a$a; done", Memory=16 << 20, MemorySwap=16 << 20)
+    row = watch.soon("oom", service="full")[0]
+    assert row["container_id"] == full and row["after"] == {"oom": True}
+    # Settled for ten seconds: once, with the time at which it began.
+    stopped = watch.daemon.sql("select max(time) from container_changes")[0][0]
+    watch.knows('"count":1')
+    engine.stop("solo")
+    rows = watch.soon("health", "health", "scaled", service="solo", seconds=60)
+    assert rows[-1]["before"] == {"containers": 1} and rows[-1]["after"] == {"containers": 0}
+    assert rows[-1]["time"] >= stopped
