@@ -83,6 +83,8 @@ int command_plugins(const struct command_line *line);
 int command_once(const struct command_line *line);
 int command_db(const struct command_line *line);
 int command_logs(const struct command_line *line);
+int command_status(const struct command_line *line);
+int command_healthcheck(const struct command_line *line);
 int command_version(const struct command_line *line);
 int command_help(const struct command_line *line);
 

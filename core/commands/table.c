@@ -13,6 +13,12 @@
 
 static const struct command_option json_only[] = {COMMAND_JSON, {0}};
 
+static const struct command_option status_options[] = {
+	{"timeout", 0, "1..60", "seconds to wait for its answer; default 4"},
+	COMMAND_JSON,
+	{0},
+};
+
 static const struct command_verb config_verbs[] = {
 	{"dump", NULL, "print the configuration in effect as a usable file", json_only},
 	{"explain", "[INSTANCE]", "print each value with where it comes from and what it means",
@@ -109,6 +115,20 @@ const struct command command_table[] = {
 		  "daemon's user, since it also looks whether files can be read and written.",
 	 .options = json_only,
 	 .run = command_check},
+	{.name = "status",
+	 .help = "how the running daemon is: each buffer and instance, and what is wrong",
+	 .about = "Asks through the socket in state_dir, so it needs the daemon's user, or root, "
+		  "and no HTTP API.",
+	 .options = status_options,
+	 .run = command_status},
+	{.name = "healthcheck",
+	 .help = "is the running daemon healthy? One line says why not",
+	 .about = "Healthy: it is ready, every instance runs, none is failing, every buffer takes "
+		  "rows. 0: healthy; 4: it answers and is not; 1: no daemon answers in time. For "
+		  "HEALTHCHECK of containers and for monitoring on the same machine; a load "
+		  "balancer asks /readyz of the HTTP API.",
+	 .options = status_options,
+	 .run = command_healthcheck},
 	{.name = "config",
 	 .help = "show the configuration in effect, where each value comes from, or what there is",
 	 .about = "Secrets are masked.",

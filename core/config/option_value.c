@@ -41,13 +41,22 @@ size_t option_value_size(uint32_t type)
 	return type < sizeof(option_types) / sizeof(option_types[0]) ? option_types[type].size : 0;
 }
 
+const char option_value_unquote[] = "; values are written without quotes";
+
+bool option_value_is_quoted(const char *text)
+{
+	size_t len = text ? strlen(text) : 0;
+	return len >= 2 && (text[0] == '"' || text[0] == '\'') && text[len - 1] == text[0];
+}
+
 /* `"10x" is not a duration …`; a secret is not quoted. */
 static int option_wrong(const struct tally_option *option, const char *text, const char *is,
 			const char *what, struct error *error)
 {
+	const char *hint = option_value_is_quoted(text) ? option_value_unquote : "";
 	if (option->flags & TALLY_OPT_SECRET)
-		return error_set(error, EINVAL, "the value %s %s", is, what);
-	return error_set(error, EINVAL, "\"%s\" %s %s", text, is, what);
+		return error_set(error, EINVAL, "the value %s %s%s", is, what, hint);
+	return error_set(error, EINVAL, "\"%s\" %s %s%s", text, is, what, hint);
 }
 
 /* ---- Numbers ----------------------------------------------------------------- */

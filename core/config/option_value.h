@@ -5,6 +5,7 @@
 #ifndef TALLYD_CORE_OPTION_VALUE_H
 #define TALLYD_CORE_OPTION_VALUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <tallyd/plugin.h>
 
@@ -18,6 +19,12 @@
  */
 int option_value_set(const struct tally_option *option, const char *text, void *base,
 		     struct arena *arena, struct error *error);
+
+/* People who come from other formats write "10s": what is then wrong is the quotes, which are
+ * hardly seen where the message quotes the value as well.  The hint goes to the end of such a
+ * message. */
+bool option_value_is_quoted(const char *text); /* NULL: no */
+extern const char option_value_unquote[];
 
 /* Bytes the value takes in its struct; 0: no such type. */
 size_t option_value_size(uint32_t type);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/option_value.h"
 #include "instance/plugin_api.h"
 #include "instance/plugin_metrics.h"
 #include "plugin/isolate.h"
@@ -39,14 +40,17 @@ static void dry_run_add(struct dry_run *dry_run, const struct plan_instance *pla
 {
 	const char *file = plan->section->file;
 	unsigned line = plan->section->line;
+	bool quoted = false;
 	for (size_t i = 0; i < plan->options->n; i++) {
 		const struct options_value *value = &plan->options->values[i];
 		if (!value->file || !dry_run_is_about(reason, value->option->name))
 			continue;
 		file = value->file;
 		line = value->line;
+		quoted = option_value_is_quoted(value->text);
 	}
-	problems_add(dry_run->problems, file, line, "[%s] %s", plan->name, reason);
+	problems_add(dry_run->problems, file, line, "[%s] %s%s", plan->name, reason,
+		     quoted ? option_value_unquote : "");
 }
 
 /* ---- In the child ---- */

@@ -9,15 +9,18 @@
 /* X(name, code, what it means, what to do then) */
 #define COMMAND_EXITS(X)                                                                           \
 	X(OK, 0,                                                                                   \
-	  "success; of run: it was stopped (what it could not write in time is in the log)", "")   \
+	  "success; of run: it was stopped (what it could not write in time is in the log); of "   \
+	  "healthcheck: healthy",                                                                  \
+	  "")                                                                                      \
 	X(FAILED, 1,                                                                               \
-	  "it failed; of run: it could not start, a plugin did not stop, or one called exit()",    \
+	  "it failed; of run: it could not start, a plugin did not stop, or one called exit(); "   \
+	  "of status and healthcheck: no daemon answers",                                          \
 	  "read the message, or the end of the log")                                               \
 	X(USAGE, 2, "the command line is wrong", "tallyd help COMMAND")                            \
 	X(CONFIG, 3, "the configuration or a plugin is wrong", "tallyd check")                     \
 	X(WRONG, 4,                                                                                \
-	  "what was examined has a fault: of db status and db check the database, of plugins "     \
-	  "test the plugin",                                                                       \
+	  "what was examined has a fault: of healthcheck the daemon, of db status and db check "   \
+	  "the database, of plugins test the plugin",                                              \
 	  "read what is printed; db marks the lines with a !")
 
 enum command_exit {

@@ -56,13 +56,13 @@ int signals_open(struct error *error)
 
 /* A deadline in the past still reads a signal that is pending: a busy loop must not starve
  * SIGTERM. */
-int signals_wait(int fd, int64_t deadline)
+int signals_wait(int fd, int other, int64_t deadline)
 {
-	struct pollfd readable = {.fd = fd, .events = POLLIN};
+	struct pollfd readable[] = {{.fd = fd, .events = POLLIN}, {.fd = other, .events = POLLIN}};
 	struct signalfd_siginfo info;
 	int64_t left = deadline - clock_monotonic();
 	struct timespec timeout = clock_timespec(left > 0 ? left : 0);
-	if (ppoll(&readable, 1, &timeout, NULL) <= 0)
+	if (ppoll(readable, 2, &timeout, NULL) <= 0)
 		return 0;
 	if (read(fd, &info, sizeof(info)) != sizeof(info))
 		return 0;

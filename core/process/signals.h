@@ -16,7 +16,8 @@ void signals_unblock(void);
 bool signals_stop_pending(void);
 /* Blocks TERM, INT, HUP and USR1, ignores PIPE; returns a signalfd. */
 int signals_open(struct error *error);
-/* The next signal's number; 0: none came before the deadline (monotonic ns). */
-int signals_wait(int fd, int64_t deadline);
+/* The next signal's number; 0: none came before the deadline (monotonic ns), or somebody knocks at
+ * the socket `other` (-1: there is none). */
+int signals_wait(int fd, int other, int64_t deadline);
 
 #endif

@@ -22,6 +22,7 @@
 #include "process/process.h"
 #include "process/sd_notify.h"
 #include "process/signals.h"
+#include "runtime/status_socket.h"
 #include "base/backoff.h"
 #include "base/clock.h"
 
@@ -213,6 +214,7 @@ static int daemon_start(struct daemon *daemon, struct plan *plan, struct error *
 	if (r < 0)
 		return r;
 	daemon->started = clock_monotonic();
+	daemon_keep_socket(daemon);
 	daemon->watchdog_interval = sd_notify_watchdog_interval();
 	log_message(TALLY_INFO, daemon_source, "tallyd %s starts: %s, state in %s", TALLYD_VERSION,
 		    daemon->load.config_path, daemon->state_path);
@@ -254,6 +256,8 @@ static void daemon_done(struct daemon *daemon)
 		state_dir_close(&daemon->state);
 	if (daemon->signals >= 0)
 		close(daemon->signals);
+	if (daemon->state_path)
+		status_socket_close(daemon->state_path, daemon->status_socket);
 	free(daemon->hostname);
 	free(daemon->state_path);
 	pthread_rwlock_destroy(&daemon->registry_lock);
@@ -298,7 +302,8 @@ int daemon_run(const char *config_path, const char *plugin_dir)
 {
 	struct daemon daemon = {.load = {.config_path = config_path, .plugin_dir = plugin_dir},
 				.state = {.lock = -1},
-				.signals = -1};
+				.signals = -1,
+				.status_socket = -1};
 	process_raise_file_limit();
 	pthread_rwlock_init(&daemon.registry_lock, NULL);
 	daemon.bindings = bindings_create();

@@ -44,8 +44,8 @@ struct daemon {
 	int64_t started, chores_due, anew_due;   /* monotonic ns */
 	int64_t watchdog_interval, watchdog_due; /* 0: nobody watches */
 	struct metric *state_taken_away, *state_missing;
-	int signals;
-	bool ready;
+	int signals, status_socket;
+	bool ready, stopping;
 	/* Signals that came while the main thread was in another loop than its own. */
 	bool stop, reload;
 };
@@ -56,6 +56,8 @@ void daemon_housekeeping(struct daemon *daemon);
 void daemon_save_positions(struct daemon *daemon); /* a failure is logged */
 /* daemon_state.c: makes the state directory again if somebody has taken it away. */
 void daemon_keep_state(struct daemon *daemon);
+/* Likewise the socket for `tallyd status` in it. */
+void daemon_keep_socket(struct daemon *daemon);
 
 int daemon_add_plan(struct daemon *daemon, struct plan *plan);
 void daemon_forget_plans(struct daemon *daemon); /* those that nothing is made from any more */

@@ -5,7 +5,10 @@
  * Why at all: cleaning jobs remove folders below /var/lib and /tmp while daemons run, and a lock on
  * a deleted file keeps nobody out.
  */
+#include <unistd.h>
+
 #include "runtime/daemon.h"
+#include "runtime/status_socket.h"
 #include "process/log.h"
 
 /* A folder that cannot be made again is tried each second; positions are then not saved either. */
@@ -34,4 +37,20 @@ void daemon_keep_state(struct daemon *daemon)
 		log_message(TALLY_NOTICE, "daemon", "state_dir %s created again",
 			    daemon->state_path);
 	}
+}
+
+/* Without it only `tallyd status` and `healthcheck` are missing, so the daemon goes on. */
+void daemon_keep_socket(struct daemon *daemon)
+{
+	struct error error;
+	if (status_socket_is_there(daemon->state_path, daemon->status_socket))
+		return;
+	if (daemon->status_socket >= 0)
+		close(daemon->status_socket);
+	daemon->status_socket = status_socket_open(daemon->state_path, &error);
+	if (daemon->status_socket < 0)
+		log_message(TALLY_WARNING, "daemon",
+			    "no socket for tallyd status and healthcheck: %s; retrying every "
+			    "second",
+			    error.text);
 }

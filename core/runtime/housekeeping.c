@@ -11,6 +11,7 @@
 #include <signal.h>
 
 #include "runtime/daemon.h"
+#include "runtime/status_socket.h"
 #include "process/log.h"
 #include "process/sd_notify.h"
 #include "process/signals.h"
@@ -78,6 +79,7 @@ void daemon_housekeeping(struct daemon *daemon)
 	daemon->chores_due = now + CLOCK_SECOND;
 	log_tick(now);
 	daemon_keep_state(daemon);
+	daemon_keep_socket(daemon);
 	daemon_save_positions(daemon);
 	daemon_begin_anew(daemon, now);
 }
@@ -86,7 +88,8 @@ void daemon_housekeeping(struct daemon *daemon)
  * while the status disturbs nothing. */
 int daemon_wait_signal(struct daemon *daemon, int64_t deadline)
 {
-	int signal = signals_wait(daemon->signals, deadline);
+	int signal = signals_wait(daemon->signals, daemon->status_socket, deadline);
+	status_socket_serve(daemon);
 	if (signal == SIGHUP)
 		daemon->reload = true;
 	if (signal == SIGUSR1)

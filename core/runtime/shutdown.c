@@ -67,6 +67,7 @@ int daemon_shutdown(struct daemon *daemon)
 				.pick = shutdown_is_of_kind,
 				.arg = &output,
 				.drain_deadline = now + daemon->drain_timeout};
+	daemon->stopping = true;
 	sd_notify_send("STOPPING=1");
 	log_message(TALLY_INFO, shutdown_source, "stopping");
 	bool done = drain_wait(&inputs);

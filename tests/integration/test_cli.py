@@ -2,11 +2,12 @@
 
 import json
 import re
+import signal
 import subprocess
 
 import pytest
 
-from counting import daemon  # noqa: F401 (a fixture)
+from counting import daemon, tell  # noqa: F401 (a fixture)
 from daemon import ROOT, build_dir
 
 BAD = build_dir() / "tests" / "plugins" / "bad" / "bad.so"
@@ -73,6 +74,57 @@ def test_help_names_every_command_of_the_documents():
     for name in re.findall(r"^\| `tallyd (\w+)", (ROOT / "docs/operations.md").read_text(), re.M):
         assert re.search(rf"^  {name}\b", text, re.M), name
         assert tallyd_alone(name, "--help").returncode == 0
+
+
+# ---- the running daemon
+
+
+def test_status_and_healthcheck_ask_the_running_daemon(daemon):
+    d = daemon()
+    gone = d.call("healthcheck")
+    assert gone.returncode == 1 and gone.stdout.startswith("unhealthy no tallyd runs with state_dir"), gone
+    assert d.call("status").returncode == 1
+    d.start(ready="ready:")
+    d.wait(lambda: d.call("healthcheck").returncode == 0, "it is healthy")
+    assert d.call("healthcheck").stdout == "healthy\n"
+    lines = d.call("status").stdout.splitlines()
+    assert lines[0] == "healthy" and any(line.startswith("input.counter: running, ") for line in lines)
+    told = json.loads(d.call("status", "--json").stdout)
+    assert told["healthy"] is True and told["reason"] is None and told["ready"] is True
+    counter = next(one for one in told["instances"] if one["instance"] == "input.counter")
+    assert counter["running"] is True and counter["failing"] is None and counter["rows_dropped"] == 0
+    assert (d.state_dir / "status").stat().st_mode & 0o777 == 0o600
+
+    tell(d, "counter", "fail")
+    d.wait(lambda: d.call("healthcheck").returncode == 4, "what fails is seen")
+    sick = d.call("healthcheck")
+    assert re.fullmatch(r"unhealthy input\.counter has failed for \S+: told to fail\n", sick.stdout)
+    failing = json.loads(d.call("healthcheck", "--json").stdout)
+    assert failing["healthy"] is False and "told to fail" in failing["reason"]
+    tell(d, "counter", "")
+    d.wait(lambda: d.call("healthcheck").returncode == 0, "and that it is over")
+
+    # A mistake in the configuration is no illness of the daemon that runs with the old one.
+    conf = d.dir / "tallyd.conf"
+    conf.write_text(conf.read_text() + "[input.nobody]\n")
+    assert d.call("healthcheck").returncode == 0
+    # Somebody has cleaned up: it is made again.
+    (d.state_dir / "status").unlink()
+    d.wait(lambda: d.call("healthcheck").returncode == 0, "the socket is there again")
+
+    d.process.send_signal(signal.SIGSTOP)
+    stuck = d.call("healthcheck", "--timeout", "1")
+    d.process.send_signal(signal.SIGCONT)
+    assert stuck.returncode == 1 and stuck.stdout == "unhealthy tallyd runs and does not answer\n"
+    d.stop()
+    assert not (d.state_dir / "status").exists()
+    assert d.call("healthcheck").returncode == 1
+
+
+def test_a_path_that_no_socket_can_have_is_no_obstacle(daemon, tmp_path):
+    d = daemon(state_dir=tmp_path / ("long" * 30))
+    d.start(ready="ready:")
+    d.wait(lambda: d.call("healthcheck").returncode == 0, "it is healthy")
 
 
 # ---- for programs

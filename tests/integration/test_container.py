@@ -1,5 +1,7 @@
 """tallyd in a container: whose name its rows have, and what it reads of the machine outside."""
 
+import json
+import re
 import socket
 
 from daemon import ROOT, Tallyd, build_dir
@@ -115,4 +117,19 @@ def test_a_name_that_the_container_was_given_stays(engine, tmp_path):
     watcher.begin()
     watcher.has("select 1 from container_stats where name = 'shop' and host = 'front1'")
     assert "rows have host" not in watcher.log
+    watcher.end()
+
+
+def test_the_image_asks_for_its_health_as_this_program_answers(engine, tmp_path):
+    """The HEALTHCHECK of the Dockerfile, run by a real engine."""
+    text = (ROOT / "packaging/container/Dockerfile").read_text().replace("\\\n", " ")
+    test = json.loads(re.search(r"^HEALTHCHECK .*CMD (\[.*\])$", text, re.M)[1])
+    assert test[0] == "/usr/bin/tallyd" and test[-1] == "healthcheck"
+    watcher = Watcher(engine, tmp_path / "watcher", ASKED.replace("[input.docker_logs]\n", ""))
+    second = 1_000_000_000
+    asked = ["CMD", *watcher.command(*test[3:])]
+    watcher.begin(config={"Healthcheck": {"Test": asked, "Interval": second, "Timeout": 30 * second,
+                                          "Retries": 3}})
+    wait_for(lambda: engine.inspect("watcher")["State"]["Health"]["Status"] == "healthy", 60, "it is healthy")
+    assert engine.inspect("watcher")["State"]["Health"]["Log"][-1]["Output"] == "healthy\n"
     watcher.end()

@@ -96,12 +96,14 @@ class Engine:
         name, _, tag = IMAGE.partition(":")
         self.api("POST", f"/images/create?fromSrc=-&repo={name}&tag={tag}", busybox_tree())
 
-    def create(self, name, command, image=IMAGE, labels=None, env=None, **host):
+    def create(self, name, command, image=IMAGE, labels=None, env=None, config=None, **host):
+        """config: what else the API takes of a container, beside its host configuration."""
         if isinstance(command, str):
             command = ["sh", "-c", command]
         host.setdefault("NetworkMode", "none")
         body = {"Image": image, "Cmd": command, "StopSignal": "SIGKILL", "Labels": labels or {},
-                "Env": [f"{k}={v}" for k, v in (env or {}).items()], "HostConfig": host}
+                "Env": [f"{k}={v}" for k, v in (env or {}).items()], "HostConfig": host,
+                **(config or {})}
         return self.api("POST", f"/containers/create?name={quote(name)}", body)["Id"]
 
     def run(self, name, command="sleep 1000000", **options):

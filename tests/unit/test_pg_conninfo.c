@@ -1,6 +1,7 @@
 /* What is given to libpq, and what would make it tell pieces of a password. */
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "pg/pg_conninfo.h"
 #include "test.h"
@@ -57,11 +58,36 @@ static void what_may_hold_a_piece_of_a_password_is_refused(void **state)
 			fail_msg("taken: %s", all[i]);
 }
 
+static void an_unknown_keyword_is_named_unless_it_may_be_a_piece_of_a_password(void **state)
+{
+	static const struct {
+		const char *conninfo, *told;
+	} all[] = {
+		{"hots=db dbname=tally", "\"hots\", which libpq does not know; did you mean host?"},
+		{"host=db password=x sslmod=require", "\"sslmod\", which libpq does not know; did"},
+		{"host=db colour=blue password=x", "\"colour\", which libpq does not know"},
+		{"host=db password=two words=three", "is not valid (it is not shown"},
+		{"host=db password=two words", "is not valid (it is not shown"},
+		{"postgresql://db/tally?colour=blue", "\"colour\", which libpq does not know"},
+		{"postgresql://me:x@db/tally?sslmod=require", "did you mean sslmode?"},
+		{"postgresql://me:sec@re?t=t@db/tally", "is not valid (it is not shown"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		char problem[PG_CONNINFO_PROBLEM_SIZE];
+		pg_conninfo_problem(all[i].conninfo, problem);
+		if (!strstr(problem, all[i].told))
+			fail_msg("%s: %s", all[i].conninfo, problem);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_libpq_documents_is_taken),
 		cmocka_unit_test(what_may_hold_a_piece_of_a_password_is_refused),
+		cmocka_unit_test(
+			an_unknown_keyword_is_named_unless_it_may_be_a_piece_of_a_password),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,7 +68,7 @@ const char *docker_endpoint_parse(const char *text, struct docker_endpoint *ret)
 		endpoint.tls = true;
 		problem = parse_tcp(rest, "https", &endpoint);
 	} else {
-		return "begins with none of unix://, tcp://, https://";
+		return "does not begin with unix://, tcp:// or https://";
 	}
 	if (!problem)
 		*ret = endpoint;

@@ -185,9 +185,11 @@ int pg_open(struct pg_connection *pg, const char *conninfo, const char *setup)
 {
 	pg_drop(pg);
 	if (!pg_conninfo_fits(conninfo)) {
+		char problem[PG_CONNINFO_PROBLEM_SIZE];
 		pg->fault = PG_FAULT_OTHER;
 		pg->sqlstate[0] = '\0';
-		return tally_fail(pg->ctx, ENOTCONN, "conninfo %s", pg_conninfo_advice);
+		return tally_fail(pg->ctx, ENOTCONN, "conninfo %s",
+				  pg_conninfo_problem(conninfo, problem));
 	}
 	int r = pg_connect(pg, conninfo);
 	if (r < 0)

@@ -9,7 +9,9 @@
 #include <stdbool.h>
 
 bool pg_conninfo_fits(const char *conninfo);
-/* To be said of one that does not, after its option's name. */
-extern const char pg_conninfo_advice[];
+/* What is to be said of one that does not, after its option's name: the keyword that libpq does not
+ * know, where that can be no piece of a password, or else advice that quotes nothing. */
+enum { PG_CONNINFO_PROBLEM_SIZE = 400 };
+const char *pg_conninfo_problem(const char *conninfo, char ret[PG_CONNINFO_PROBLEM_SIZE]);
 
 #endif

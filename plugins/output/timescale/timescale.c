@@ -108,6 +108,7 @@ static const struct tally_metric timescale_metrics[] = {
 
 static int timescale_create(struct tally_ctx *ctx, const void *options, void **ret_self)
 {
+	char problem[PG_CONNINFO_PROBLEM_SIZE];
 	const struct timescale_config *config = options;
 	auto_free struct store *store = calloc(1, sizeof(*store));
 	if (!store)
@@ -118,9 +119,11 @@ static int timescale_create(struct tally_ctx *ctx, const void *options, void **r
 		return tally_fail(ctx, EINVAL,
 				  "schema: only lower-case letters, digits and _ are allowed");
 	if (!pg_conninfo_fits(config->conninfo))
-		return tally_fail(ctx, EINVAL, "conninfo %s", pg_conninfo_advice);
+		return tally_fail(ctx, EINVAL, "conninfo %s",
+				  pg_conninfo_problem(config->conninfo, problem));
 	if (config->reader_conninfo && !pg_conninfo_fits(config->reader_conninfo))
-		return tally_fail(ctx, EINVAL, "reader_conninfo %s", pg_conninfo_advice);
+		return tally_fail(ctx, EINVAL, "reader_conninfo %s",
+				  pg_conninfo_problem(config->reader_conninfo, problem));
 	store->interrupt_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (store->interrupt_fd < 0)
 		return tally_fail(ctx, errno, "eventfd: %s", strerror(errno));
