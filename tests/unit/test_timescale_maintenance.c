@@ -240,6 +240,58 @@ static void rows_that_came_by_sql_are_rolled_up_when_asked(void **state)
 	assert_non_null(strstr(fake_host_reason(f->host), "\"tomorrow\" is not a time like"));
 }
 
+static const struct tally_column said_columns[] = {
+	{.name = "time", .type = TALLY_TIME},
+	{.name = "host", .type = TALLY_TEXT, .role = TALLY_TAG},
+	{.name = "level", .type = TALLY_TEXT},
+	{.name = "message", .type = TALLY_TEXT},
+};
+static const struct tally_table said_table = {
+	.name = "said", .columns = said_columns, .n_columns = 4, .kind = TALLY_LOG, .revision = 1};
+
+static uint32_t count_said(struct fixture *f, const char *text)
+{
+	static const struct tally_select select[] = {{"message", TALLY_RAW, 0}};
+	const struct tally_filter filter = {
+		.column = "message",
+		.match = TALLY_CONTAINS,
+		.value = {.text = text, .len = (uint32_t)strlen(text), .set = 1}};
+	struct tally_query query = query_of("said", select, 1);
+	struct rows rows;
+	query.filters = &filter;
+	query.n_filters = 1;
+	assert_int_equal(ask(f, &query, &rows), 0);
+	uint32_t n = rows.n;
+	rows_free(&rows);
+	return n;
+}
+
+static void lines_that_came_by_sql_are_found_when_asked_for(void **state)
+{
+	struct fixture *f = *state;
+	char *words[] = {(char *)(uintptr_t) "refresh", (char *)(uintptr_t) "2023-11-15T00:00:00Z",
+			 (char *)(uintptr_t) "2023-11-15T01:00:00Z"};
+	struct tally_command command = {.size = sizeof(command), .argc = 3, .argv = words};
+	struct tally_batch *batch = fixture_batch(f, &said_table);
+	time_passes(f, T0 + HOUR);
+	tally_put_int(tally_batch_row(f->ctx, batch), 0, T0);
+	put_text(f, batch, 1, "h1");
+	fixture_write(f, batch);
+	fixture_sql(f, "INSERT INTO tally.said_rows (_series, time, _nanos, message) SELECT "
+		       "_series, to_timestamp(1700006400 + i * 0.1), 0, 'line ' || i FROM "
+		       "tally.said_series, generate_series(1, 9000) i");
+	maintenance_at(f, T0 + HOUR);
+	assert_true(fixture_sql(f, "SELECT count(*) FROM tally.text WHERE slice = -1") > 1);
+	assert_int_equal(count_said(f, "LINE 899"), 11);
+	fixture_sql(f, "INSERT INTO tally.said_rows (_series, time, _nanos, message) SELECT "
+		       "_series, to_timestamp(1700006500), 1, 'xyzzy' FROM tally.said_series");
+	assert_int_equal(f->plugin->command(f->ctx, &backend_config, &command), 0);
+	assert_int_equal(count_said(f, "Xyzzy"), 1);
+	maintenance_at(f, T0 + HOUR + MINUTE);
+	assert_int_equal(count_said(f, "Xyzzy"), 1);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM tally.late"), 0);
+}
+
 /* A step costs something however little it takes on: that must not keep it from taking more. */
 static void steps_grow_again_when_the_server_is_no_longer_slow(void **state)
 {
@@ -523,6 +575,7 @@ int main(void)
 		STORE_TEST(rows_deleted_by_others_spoil_no_rollup),
 		STORE_TEST(counters_go_on_over_samples_that_are_missing),
 		STORE_TEST(rows_that_came_by_sql_are_rolled_up_when_asked),
+		STORE_TEST(lines_that_came_by_sql_are_found_when_asked_for),
 		STORE_TEST(policies_of_the_database_are_reported),
 		STORE_TEST(a_policy_that_runs_meanwhile_costs_no_row),
 		STORE_TEST(the_lag_grows_while_maintenance_fails),

@@ -147,7 +147,8 @@ static void a_text_tag_has_an_index_from_the_beginning_or_later(void **state)
 	assert_int_equal(indexes_of_tags(f, "lines"), 3);
 	/* As of an older tallyd. */
 	fixture_sql(f, "DROP INDEX tally.lines_series_stream_idx, tally.lines_series_zone_idx");
-	fixture_sql(f, "DROP TABLE tally.clock; DELETE FROM tally.migrations WHERE version >= 8");
+	fixture_sql(f, "DROP TABLE tally.clock, tally.text; DELETE FROM tally.migrations WHERE "
+		       "version >= 8");
 	fixture_restart(f);
 	assert_int_equal(indexes_of_tags(f, "lines"), 3);
 }

@@ -139,7 +139,7 @@ void fixture_make_older(struct fixture *fixture)
 {
 	fixture_own_rollups(fixture);
 	fixture_sql(fixture, "drop view samples_5min; drop table tally.samples_5min_rows; "
-			     "drop table tally.clock; "
+			     "drop table tally.clock, tally.text; "
 			     "delete from tally.marks where level = 4; "
 			     "delete from tally.migrations where version >= 6");
 }

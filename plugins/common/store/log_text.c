@@ -21,7 +21,6 @@ enum {
 	LOG_TEXT_PER_PLACE = 4, /* bits */
 	LOG_TEXT_LEAST = 8,     /* bytes of a slice */
 	LOG_TEXT_LONG_TESTS = 10,
-	LOG_TEXT_MOST_LINES = 4 * LOG_TEXT_LINES,
 	LOG_TEXT_MOST_BYTES = 4 << 20,
 };
 

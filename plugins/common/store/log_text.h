@@ -19,7 +19,8 @@
 #include "store/catalog.h"
 
 enum {
-	LOG_TEXT_LINES = 4096, /* of a block */
+	LOG_TEXT_LINES = 4096,                    /* of a block */
+	LOG_TEXT_MOST_LINES = 4 * LOG_TEXT_LINES, /* a block that has more is cut */
 	LOG_TEXT_SLICES = 64,
 	LOG_TEXT_HEAD = -1,          /* of the row that stands for the block, without bits */
 	LOG_TEXT_TESTS = 16,         /* of one search */

@@ -20,6 +20,7 @@
 #include "schema/server_time.h"
 #include "status.h"
 #include "store.h"
+#include "store/log_lines.h"
 
 #define COMMAND_TIMEOUT CLOCK_MINUTE
 
@@ -117,28 +118,33 @@ struct command_refresh {
 };
 
 /* As if each minute had a late row, and the one after: counters go on there.  Minutes that are not
- * rolled up yet are in any case. */
+ * rolled up yet are in any case.  The lines of a log are counted again, and their text indexed. */
 static int command_refresh_table(void *arg, const struct tally_table *table)
 {
 	const struct command_refresh *refresh = arg;
 	struct store *store = refresh->store;
 	const struct stored_table *stored = catalog_find(&store->catalog, table->name);
+	struct log_lines lines;
 	char sql[600], minutes[24];
-	if (!stored || stored->n_numbers == 0)
+	bool counted = stored && log_lines_are_counted(stored);
+	if (!stored || (stored->n_numbers == 0 && !counted))
 		return 0;
+	if (counted)
+		log_lines_declare(stored, &lines);
 	snprintf(sql, sizeof(sql),
 		 "with m as (insert into tally.late select '%s', t, 'tallyd db refresh' from "
 		 "generate_series(to_timestamp(%" PRId64 "), to_timestamp(%" PRId64
 		 "), interval '1 minute') t where t < (select rolled_to from tally.marks where "
 		 "\"table\" = '%s' and level = %d) on conflict do nothing returning 1) select "
 		 "count(*)::text from m",
-		 table->name, refresh->from / CLOCK_SECOND, refresh->to / CLOCK_SECOND, table->name,
-		 watermarks_numbers[LEVEL_MINUTE]);
+		 table->name, refresh->from / CLOCK_SECOND, refresh->to / CLOCK_SECOND,
+		 counted ? lines.name : table->name,
+		 watermarks_numbers[counted ? LEVEL_ROWS : LEVEL_MINUTE]);
 	int r = pg_query_text(&store->maintenance.pg, sql, minutes, sizeof(minutes));
 	if (r == 0)
-		printf("  table %s: %s minutes are rolled up again in the next rounds of the "
+		printf("  table %s: %s minutes are %s again in the next rounds of the "
 		       "maintenance\n",
-		       table->name, minutes);
+		       table->name, minutes, counted ? "counted and indexed" : "rolled up");
 	return r;
 }
 

@@ -14,6 +14,7 @@
 #include <inttypes.h>
 
 #include "base/clock.h"
+#include "maintenance/text_index.h"
 #include "pg/pg_value.h"
 #include "schema/partitioning.h"
 #include "store/log_lines.h"
@@ -131,6 +132,9 @@ static int log_lines_late(const struct log_counting *counting, const struct wate
 		int64_t from = log_lines_result_time(minutes, row);
 		if (from >= kept_from && from < watermarks->rolled_to[LEVEL_ROWS])
 			r = log_lines_stretch(counting, watermarks, from, from + minute);
+		/* With the mark goes what tells a search that the index does not know the line. */
+		if (r == 0)
+			r = text_index_forget(counting->pg, name, from, from + minute);
 	}
 	return r < 0 ? r : PQntuples(minutes);
 }

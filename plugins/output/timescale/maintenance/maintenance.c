@@ -24,8 +24,10 @@
 #include "maintenance/trusted_clock.h"
 #include "maintenance/retention.h"
 #include "maintenance/rollup.h"
+#include "maintenance/text_index.h"
 #include "store.h"
 #include "store/log_lines.h"
+#include "store/log_text.h"
 
 /* Whoever fails stays away until every other has come by twice. */
 enum { MAINTENANCE_EVERY_SECONDS = 15, MAINTENANCE_FAILED_SECONDS = 40, MAINTENANCE_WHY = 300 };
@@ -214,6 +216,33 @@ static int maintenance_count(struct store *store, const struct stored_table *log
 	return r < 0 ? r : 0;
 }
 
+/* Of a log: the index of its text.  Without the right to keep it there is none. */
+static int maintenance_index(struct store *store, const struct stored_table *logs)
+{
+	struct maintenance *maintenance = &store->maintenance;
+	struct text_index index = {.pg = &maintenance->pg, .logs = logs};
+	struct log_lines declared;
+	int64_t until = tally_monotonic(store->ctx) + MAINTENANCE_ROLL_TIME;
+	if (!log_lines_are_counted(logs) || !log_text_column(logs))
+		return 0;
+	log_lines_declare(logs, &declared);
+	/* Their table is made when the first lines are counted. */
+	index.lines = catalog_find(&store->catalog, declared.name);
+	int r = index.lines ? text_index_begin(&index) : 0;
+	while (r > 0 && tally_monotonic(store->ctx) < until && !task_stopping(&maintenance->task))
+		r = text_index_step(&index);
+	if (r < 0 && strcmp(maintenance->pg.sqlstate, "42501") == 0) {
+		if (!maintenance->text_reported)
+			tally_log(store->ctx, TALLY_NOTICE,
+				  "searches for text read all lines, since this user may not keep "
+				  "tally.text: %s",
+				  tally_reason(store->ctx));
+		maintenance->text_reported = true;
+		return 0;
+	}
+	return r < 0 ? r : 0;
+}
+
 /* The order matters.  Partitions first, since all else may write.  Rolled up before anything is
  * deleted, which what is not rolled up holds back.  Compressed last: a chunk that was compressed
  * before its late rows were rolled up has to be unpacked for them. */
@@ -249,6 +278,8 @@ static int maintenance_keep(struct store *store, const struct stored_table *stor
 		r = maintenance_roll(store, stored, step_size);
 	if (r == 0 && !task_stopping(&store->maintenance.task))
 		r = retention_run(&retention, stored);
+	if (r == 0 && !task_stopping(&store->maintenance.task))
+		r = maintenance_index(store, stored);
 	if (r == 0 && !task_stopping(&store->maintenance.task))
 		r = compression_run(&compression, stored);
 	return r;

@@ -35,6 +35,7 @@ struct maintenance {
 	int64_t compressed; /* when that was last done, ns */
 	bool compress_again;
 	bool views_reported; /* that some cannot be created */
+	bool text_reported;  /* that the index of text cannot be kept */
 };
 
 int maintenance_start(struct store *store);

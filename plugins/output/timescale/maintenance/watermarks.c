@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "pg/pg_value.h"
+#include "store/log_lines.h"
 
 /* Five minutes came after the others: numbers in the database are never reused. */
 const int watermarks_numbers[N_LEVELS] = {
@@ -119,6 +120,17 @@ static int watermarks_rewind_level(struct pg_connection *pg, const char *table,
 			watermarks_numbers[level]);
 }
 
+/* Lines of a time that is not counted are not marked as late, so no block may stand for it: those
+ * of the log whose counts these are. */
+static int watermarks_rewind_text(struct pg_connection *pg, const char *table)
+{
+	return pg_execf(pg,
+			"delete from tally.text where \"table\" || '" LOG_LINES_SUFFIX
+			"' = '%s' and \"to\" > coalesce((select rolled_to from tally.marks where "
+			"\"table\" = '%s' and level = %d), '-infinity')",
+			table, table, watermarks_numbers[LEVEL_ROWS]);
+}
+
 /* Levels at once: none may be rolled up further than the one it is made of. */
 int watermarks_rewind(struct pg_connection *pg, const struct stored_table *stored, int64_t now,
 		      int64_t closed)
@@ -138,6 +150,8 @@ int watermarks_rewind(struct pg_connection *pg, const struct stored_table *store
 	for (int level = LEVEL_ROWS; r == 0 && level < N_LEVELS; level++)
 		r = watermarks_rewind_level(pg, stored->table.name, (enum schema_level)level, from,
 					    now);
+	if (r == 0)
+		r = watermarks_rewind_text(pg, stored->table.name);
 	if (r == 0)
 		r = pg_exec(pg, "commit");
 	if (r < 0)

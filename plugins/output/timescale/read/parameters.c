@@ -37,6 +37,14 @@ int parameters_text(struct parameters *p, const char *text, size_t len)
 	return p->n;
 }
 
+int parameters_bytes(struct parameters *p, const void *bytes, size_t len)
+{
+	char *to = parameters_add(p, PG_BYTEA, (int)len);
+	if (to && len)
+		memcpy(to, bytes, len);
+	return p->n;
+}
+
 int parameters_int(struct parameters *p, int64_t value)
 {
 	char *to = parameters_add(p, PG_INT8, 8);

@@ -23,6 +23,7 @@ struct parameters {
 void parameters_done(struct parameters *parameters);
 int parameters_cell(struct parameters *parameters, uint16_t type, const struct tally_cell *cell);
 int parameters_text(struct parameters *parameters, const char *text, size_t len);
+int parameters_bytes(struct parameters *parameters, const void *bytes, size_t len);
 /* A time in ns, the first microsecond not before it. */
 int parameters_time(struct parameters *parameters, int64_t ns);
 int parameters_int(struct parameters *parameters, int64_t value);

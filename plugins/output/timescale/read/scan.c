@@ -19,6 +19,7 @@
 #include "read/condition.h"
 #include "pg/pg_value.h"
 #include "read/readers.h"
+#include "read/text_ranges.h"
 #include "schema/schema.h"
 
 /* Rows that come as one result. */
@@ -29,6 +30,8 @@ struct scan {
 	struct result *result;
 	struct parameters parameters;
 	struct strbuf sql;
+	int64_t range[2]; /* what is read now, not of a STATE table */
+	uint32_t left;    /* rows that may still come */
 };
 
 static bool scan_is_state(const struct scan *scan)
@@ -70,7 +73,7 @@ static void scan_append_order(struct scan *scan)
 		if (i == 0 && schema_has_nanos(stored))
 			strbuf_add(&scan->sql, ", r._nanos%s", direction);
 	}
-	strbuf_add(&scan->sql, " limit %u", scan->bound->query->limit);
+	strbuf_add(&scan->sql, " limit %u", scan->left);
 }
 
 static void scan_append_state(struct scan *scan)
@@ -97,8 +100,7 @@ static void scan_append_limit(struct scan *scan, const char *operator, int64_t l
 static void scan_append_range(struct scan *scan)
 {
 	const char *time = scan_column(scan, 0)->name;
-	int64_t from, to;
-	bound_query_range(scan->bound, &from, &to);
+	int64_t from = scan->range[0], to = scan->range[1];
 	if (schema_has_nanos(scan->bound->stored)) {
 		scan_append_limit(scan, ">=", from);
 		scan_append_limit(scan, "<", to);
@@ -128,7 +130,7 @@ static void scan_append_rows(struct scan *scan)
 	if (stored->order)
 		strbuf_add(&scan->sql, ", r.\"%s\"%s", scan_column(scan, stored->order)->name,
 			   direction);
-	strbuf_add(&scan->sql, " limit %u) r where true", query->limit);
+	strbuf_add(&scan->sql, " limit %u) r where true", scan->left);
 	condition_append(&scan->sql, &scan->parameters, scan->bound, BOUND_QUERY_TAGS, "s.", "");
 	scan_append_order(scan);
 }
@@ -137,6 +139,7 @@ static int scan_row(struct scan *scan, const PGresult *result, int at)
 {
 	struct tally_cell *row = NULL;
 	uint32_t n = scan->result->table.n_columns;
+	scan->left--;
 	int r = result_row(scan->result, &row);
 	for (uint32_t c = 0; r == 0 && c < n; c++) {
 		if (PQgetisnull(result, at, (int)c))
@@ -157,9 +160,7 @@ static int scan_one_by_one(struct scan *scan, struct pg_connection *pg,
 			   const struct pg_params *params)
 {
 	PGresult *result = NULL;
-	int r = readers_begin_now(pg);
-	if (r == 0)
-		r = pg_send(pg, scan->sql.data, params);
+	int r = pg_send(pg, scan->sql.data, params);
 	while (r == 0 && (r = pg_next(pg, &result)) == 0 && result) {
 		if (PQresultStatus(result) == PGRES_SINGLE_TUPLE)
 			r = scan_row(scan, result, 0);
@@ -185,18 +186,41 @@ static int scan_few(struct scan *scan, struct pg_connection *pg, const struct pg
 	return r;
 }
 
-static int scan_read(struct scan *scan, struct pg_connection *pg)
+static int scan_params(struct scan *scan, struct pg_connection *pg, struct pg_params *ret)
+{
+	int r = parameters_get(pg->ctx, &scan->parameters, ret);
+	return r == 0 && scan->sql.failed ? tally_fail(pg->ctx, ENOMEM, "no memory") : r;
+}
+
+static int scan_state(struct scan *scan, struct pg_connection *pg)
 {
 	struct pg_params params;
-	int r = parameters_get(pg->ctx, &scan->parameters, &params);
-	if (r == 0 && scan->sql.failed)
-		r = tally_fail(pg->ctx, ENOMEM, "no memory");
+	scan_append_state(scan);
+	int r = scan_params(scan, pg, &params);
 	if (r < 0)
 		return r;
-	r = scan_is_state(scan) && scan->bound->query->limit <= SCAN_FEW
-		    ? scan_few(scan, pg, &params)
-		    : scan_one_by_one(scan, pg, &params);
-	return r == 0 ? result_finish(scan->result) : r;
+	if (scan->left <= SCAN_FEW)
+		return scan_few(scan, pg, &params);
+	r = readers_begin_now(pg);
+	return r == 0 ? scan_one_by_one(scan, pg, &params) : r;
+}
+
+/* What the index of a log's text rules out is not read. */
+static int scan_ranges(struct scan *scan, struct pg_connection *pg)
+{
+	auto_text_ranges struct text_ranges ranges;
+	int r = text_ranges_begin(pg, scan->bound, &ranges);
+	while (r == 0 && scan->left && text_ranges_next(&ranges, scan->range)) {
+		struct pg_params params;
+		parameters_done(&scan->parameters);
+		scan->parameters = (struct parameters){.n = 0};
+		strbuf_clear(&scan->sql);
+		scan_append_rows(scan);
+		r = scan_params(scan, pg, &params);
+		if (r == 0)
+			r = scan_one_by_one(scan, pg, &params);
+	}
+	return r;
 }
 
 int scan_run(struct pg_connection *pg, const struct bound_query *bound, struct result *result)
@@ -206,11 +230,10 @@ int scan_run(struct pg_connection *pg, const struct bound_query *bound, struct r
 		return tally_fail(pg->ctx, ENOMEM, "no memory");
 	scan->bound = bound;
 	scan->result = result;
-	if (scan_is_state(scan))
-		scan_append_state(scan);
-	else
-		scan_append_rows(scan);
-	int r = scan_read(scan, pg);
+	scan->left = bound->query->limit;
+	int r = scan_is_state(scan) ? scan_state(scan, pg) : scan_ranges(scan, pg);
+	if (r == 0)
+		r = result_finish(result);
 	parameters_done(&scan->parameters);
 	strbuf_done(&scan->sql);
 	return r;

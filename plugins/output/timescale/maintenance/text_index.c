@@ -1,0 +1,320 @@
+/*
+ * A block is made of the newest stretch of time that has none and whose lines are counted: the
+ * counts say where it begins, its lines are read once, the filter is computed here and stored.
+ * Where lines came late the blocks are forgotten (log_lines.c does that in the transaction in which
+ * it counts them), and so missing again.  A search reads whatever no block stands for, and minutes
+ * that are marked (read/text_ranges.c).
+ *
+ * No line may slip in between: one whose writer did not yet see that its minute is counted, or saw
+ * a mark that has been deleted since, and that is committed after its block was read.  So, once
+ * both are settled, all transactions that were under way are waited for.  Whoever begins later sees
+ * it, and marks what is late.
+ */
+#include "maintenance/text_index.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "maintenance/watermarks.h"
+#include "pg/pg_value.h"
+#include "read/parameters.h"
+#include "store/log_text.h"
+
+/* Times that the writers at work are asked about, a twentieth of a second apart. */
+enum { TEXT_INDEX_WAITS = 40 };
+/* Blocks that one round forgets. */
+enum { TEXT_INDEX_AT_ONCE = 500 };
+/* Of counts that are read at first. */
+#define TEXT_INDEX_SPAN (5 * CLOCK_MINUTE)
+
+static const char *text_index_name(const struct text_index *index)
+{
+	return index->logs->table.name;
+}
+
+static const char *text_index_time(const struct text_index *index)
+{
+	return index->logs->table.columns[0].name;
+}
+
+static int text_index_query(struct pg_connection *pg, const struct strbuf *sql,
+			    struct parameters *parameters, PGresult **ret)
+{
+	struct pg_params params;
+	int r = parameters_get(pg->ctx, parameters, &params);
+	if (r == 0 && sql->failed)
+		r = tally_fail(pg->ctx, ENOMEM, "no memory");
+	return r < 0 ? r : pg_query(pg, sql->data, &params, ret);
+}
+
+static int64_t text_index_value(const PGresult *result, int row, int column)
+{
+	return PQgetisnull(result, row, column)
+		       ? INT64_MIN
+		       : pg_time_to_ns(pg_get_64(PQgetvalue(result, row, column)));
+}
+
+/* ---- Forgetting ------------------------------------------------------------------ */
+
+/* Those of which a condition holds.  By every slice's key, which the index finds at once. */
+static void text_index_append_forget(struct strbuf *sql, const char *table, const char *condition)
+{
+	strbuf_add(
+		sql,
+		"delete from tally.text where \"table\" = '%s' and slice = any(array(select "
+		"s::smallint from generate_series(%d, %d) s)) and \"from\" = any(array(select "
+		"h.\"from\" from tally.text h where h.\"table\" = '%s' and h.slice = %d and %s))",
+		table, LOG_TEXT_HEAD, LOG_TEXT_SLICES - 1, table, LOG_TEXT_HEAD, condition);
+}
+
+int text_index_forget(struct pg_connection *pg, const char *table, int64_t from, int64_t to)
+{
+	auto_pg_text struct strbuf sql = {0};
+	auto_parameters struct parameters parameters = {.n = 0};
+	auto_result PGresult *result = NULL;
+	parameters_time(&parameters, from);
+	parameters_time(&parameters, to);
+	text_index_append_forget(&sql, table, "h.\"from\" < $2 and h.\"to\" > $1");
+	return text_index_query(pg, &sql, &parameters, &result);
+}
+
+static int text_index_forget_old(const struct text_index *index)
+{
+	auto_pg_text struct strbuf sql = {0}, condition = {0};
+	auto_parameters struct parameters parameters = {.n = 0};
+	auto_result PGresult *result = NULL;
+	parameters_time(&parameters, index->kept_from);
+	strbuf_add(&condition, "h.\"from\" < $1 and h.\"to\" <= $1 order by h.\"from\" limit %d",
+		   TEXT_INDEX_AT_ONCE);
+	text_index_append_forget(&sql, text_index_name(index),
+				 condition.failed ? "false" : condition.data);
+	return text_index_query(index->pg, &sql, &parameters, &result);
+}
+
+/* ---- Waiting for writers ---------------------------------------------------------- */
+
+/* 1: they are done; 0: somebody takes longer than it is worth waiting. */
+static int text_index_wait(const struct text_index *index, int64_t until)
+{
+	char done[8] = "";
+	char sql[120];
+	for (int i = 0; i < TEXT_INDEX_WAITS; i++) {
+		snprintf(sql, sizeof(sql),
+			 "select (txid_snapshot_xmin(txid_current_snapshot()) >= %" PRId64
+			 ")::text",
+			 until);
+		int r = pg_query_text(index->pg, sql, done, sizeof(done));
+		if (r < 0)
+			return r;
+		if (strcmp(done, "true") == 0)
+			return 1;
+		r = pg_exec(index->pg, "select pg_sleep(0.05)");
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int text_index_begin(struct text_index *index)
+{
+	auto_pg_text struct strbuf sql = {0};
+	auto_result PGresult *result = NULL;
+	/* In one snapshot: transactions from this number on see the mark. */
+	strbuf_add(
+		&sql,
+		"select (select kept_from from tally.marks where \"table\" = '%s' and level = "
+		"%d), (select rolled_to from tally.marks where \"table\" = '%s' and level = %d), "
+		"txid_snapshot_xmax(txid_current_snapshot())",
+		text_index_name(index), watermarks_numbers[LEVEL_ROWS], index->lines->table.name,
+		watermarks_numbers[LEVEL_ROWS]);
+	int r = sql.failed ? tally_fail(index->pg->ctx, ENOMEM, "no memory")
+			   : pg_query(index->pg, sql.data, NULL, &result);
+	if (r < 0)
+		return r;
+	index->kept_from = text_index_value(result, 0, 0);
+	index->counted_to = text_index_value(result, 0, 1);
+	if (index->kept_from != INT64_MIN)
+		r = text_index_forget_old(index);
+	if (r < 0 || index->counted_to == INT64_MIN)
+		return r;
+	return text_index_wait(index, pg_get_64(PQgetvalue(result, 0, 2)));
+}
+
+/* ---- What is missing -------------------------------------------------------------- */
+
+/* How many lines the newest minutes of a gap have, until there are enough for a block. */
+static int text_index_count(const struct text_index *index, struct log_text_cut *cut)
+{
+	const char *name = index->lines->table.name, *time = text_index_time(index);
+	int64_t to = cut->to, span = TEXT_INDEX_SPAN;
+	int r = 0;
+	while (r == 0 && !cut->full && to > cut->from) {
+		auto_pg_text struct strbuf sql = {0};
+		auto_parameters struct parameters parameters = {.n = 0};
+		auto_result PGresult *counts = NULL;
+		int64_t from = to - cut->from > span ? to - span : cut->from;
+		from = schema_floor(from, CLOCK_MINUTE);
+		parameters_time(&parameters, from);
+		parameters_time(&parameters, to);
+		strbuf_add(&sql,
+			   "select r.\"%s\", sum(r.lines)::bigint from tally.\"%s_series\" s join "
+			   "tally.\"%s_rows\" r on r._series = s._series where r.\"%s\" >= $1 and "
+			   "r.\"%s\" < $2 group by 1 order by 1 desc",
+			   time, name, name, time, time);
+		r = text_index_query(index->pg, &sql, &parameters, &counts);
+		for (int i = 0; r == 0 && i < PQntuples(counts); i++)
+			log_text_cut_add(cut, text_index_value(counts, i, 0),
+					 pg_get_64(PQgetvalue(counts, i, 1)));
+		to = from;
+		span *= 4;
+	}
+	log_text_cut_end(cut);
+	return r;
+}
+
+/* The minute of the first line that is kept; INT64_MIN: there is none. */
+static int text_index_first(const struct text_index *index, int64_t *ret)
+{
+	auto_pg_text struct strbuf sql = {0};
+	auto_parameters struct parameters parameters = {.n = 0};
+	auto_result PGresult *result = NULL;
+	const char *name = text_index_name(index), *time = text_index_time(index);
+	parameters_time(&parameters, index->kept_from);
+	strbuf_add(&sql,
+		   "select date_trunc('minute', min(l.t), 'UTC') from tally.\"%s_series\" s cross "
+		   "join lateral (select r.\"%s\" as t from tally.\"%s_rows\" r where r._series = "
+		   "s._series and r.\"%s\" >= $1 order by r.\"%s\" limit 1) l",
+		   name, time, name, time, time);
+	int r = text_index_query(index->pg, &sql, &parameters, &result);
+	if (r == 0)
+		*ret = text_index_value(result, 0, 0);
+	return r;
+}
+
+/* Gaps, the newest first: each before a block, or the end, and after another, or the first line. */
+static int text_index_gaps(const struct text_index *index, int64_t first, PGresult **ret)
+{
+	auto_pg_text struct strbuf sql = {0};
+	auto_parameters struct parameters parameters = {.n = 0};
+	parameters_time(&parameters, index->counted_to);
+	parameters_time(&parameters, first);
+	strbuf_add(&sql,
+		   "select a, b from (select max(\"to\") over here as a, lead(\"from\", 1, $1) "
+		   "over here as b from (select \"from\", \"to\" from tally.text where \"table\" = "
+		   "'%s' and slice = %d union all select $2, $2) t window here as (order by "
+		   "\"from\", \"to\" rows unbounded preceding)) g where a < b order by b desc",
+		   text_index_name(index), LOG_TEXT_HEAD);
+	return text_index_query(index->pg, &sql, &parameters, ret);
+}
+
+/* 1: cut says which block comes next; 0: none does. */
+static int text_index_next(const struct text_index *index, struct log_text_cut *ret)
+{
+	auto_result PGresult *gaps = NULL;
+	int64_t first = INT64_MIN;
+	int r = text_index_first(index, &first);
+	if (r < 0 || first == INT64_MIN || first >= index->counted_to)
+		return r;
+	r = text_index_gaps(index, first, &gaps);
+	for (int i = 0; r == 0 && i < PQntuples(gaps); i++) {
+		log_text_cut_init(ret, text_index_value(gaps, i, 0), text_index_value(gaps, i, 1));
+		r = text_index_count(index, ret);
+		/* The newest lines wait until they fill a block. */
+		if (r == 0 && (ret->full || ret->to < index->counted_to))
+			return 1;
+	}
+	return r;
+}
+
+/* ---- Making ----------------------------------------------------------------------- */
+
+static void text_index_append_read(const struct text_index *index, struct strbuf *sql, bool most)
+{
+	const char *name = text_index_name(index), *time = text_index_time(index);
+	const char *column = index->logs->table.columns[log_text_column(index->logs)].name;
+	strbuf_add(sql,
+		   "select r.\"%s\" from tally.\"%s_series\" s cross join lateral (select r.\"%s\" "
+		   "from tally.\"%s_rows\" r where r._series = s._series and r.\"%s\" >= $1 and "
+		   "r.\"%s\" < $2 offset 0) r",
+		   column, name, column, name, time, time);
+	if (most)
+		strbuf_add(sql, " limit %d", LOG_TEXT_MOST_LINES + 1);
+}
+
+/* 1: read; 0: it is too much. */
+static int text_index_read(const struct text_index *index, const struct log_text_cut *cut,
+			   struct log_text *text)
+{
+	auto_pg_text struct strbuf sql = {0};
+	auto_parameters struct parameters parameters = {.n = 0};
+	struct pg_params params;
+	PGresult *line = NULL;
+	bool most = log_text_cut_can_shrink(cut);
+	parameters_time(&parameters, cut->begin);
+	parameters_time(&parameters, cut->to);
+	text_index_append_read(index, &sql, most);
+	log_text_clear(text);
+	int r = parameters_get(index->pg->ctx, &parameters, &params);
+	if (r == 0 && sql.failed)
+		r = tally_fail(index->pg->ctx, ENOMEM, "no memory");
+	if (r == 0)
+		r = pg_send(index->pg, sql.data, &params);
+	while (r == 0 && (r = pg_next(index->pg, &line)) == 0 && line) {
+		if (PQresultStatus(line) == PGRES_SINGLE_TUPLE && !PQgetisnull(line, 0, 0))
+			log_text_add(text, PQgetvalue(line, 0, 0), (size_t)PQgetlength(line, 0, 0));
+		PQclear(line);
+	}
+	if (r < 0)
+		return r;
+	return !most || !log_text_is_too_much(text);
+}
+
+static int text_index_store(const struct text_index *index, const struct log_text_cut *cut,
+			    const struct log_text *text)
+{
+	auto_pg_text struct strbuf sql = {0};
+	auto_parameters struct parameters parameters = {.n = 0};
+	auto_result PGresult *result = NULL;
+	uint8_t bits[LOG_TEXT_SLICE_BYTES];
+	uint32_t salt = log_text_salt(cut->begin);
+	parameters_time(&parameters, cut->begin);
+	parameters_time(&parameters, cut->to);
+	strbuf_add(&sql, "insert into tally.text values ('%s', %d, $1, $2, %u, '')",
+		   text_index_name(index), LOG_TEXT_HEAD, salt);
+	for (uint32_t slice = 0; slice < LOG_TEXT_SLICES; slice++) {
+		size_t len = log_text_slice(text, slice, salt, bits);
+		strbuf_add(&sql, ", ('%s', %u, $1, $2, %u, $%d)", text_index_name(index), slice,
+			   salt, parameters_bytes(&parameters, bits, len));
+	}
+	return text_index_query(index->pg, &sql, &parameters, &result);
+}
+
+static int text_index_make(const struct text_index *index, struct log_text_cut *cut)
+{
+	auto_log_text struct log_text *text = log_text_create();
+	int r = text ? 0 : tally_fail(index->pg->ctx, ENOMEM, "no memory");
+	while (r == 0) {
+		r = text_index_read(index, cut, text);
+		if (r == 0)
+			log_text_cut_shrink(cut);
+	}
+	return r < 0 ? r : text_index_store(index, cut, text);
+}
+
+int text_index_step(struct text_index *index)
+{
+	struct log_text_cut cut;
+	int more = 0;
+	int r = pg_exec(index->pg, "begin; set local statement_timeout = '1min'");
+	if (r == 0)
+		r = more = text_index_next(index, &cut);
+	if (r > 0)
+		r = text_index_make(index, &cut);
+	if (r == 0)
+		r = pg_exec(index->pg, "commit");
+	if (r < 0)
+		pg_rollback(index->pg);
+	return r < 0 ? r : more;
+}

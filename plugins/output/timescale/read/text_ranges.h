@@ -1,0 +1,28 @@
+/*
+ * The stretches of time in which lines may have the text that a query looks for, in the order of
+ * its answer: all but the blocks of which the index of the text (store/log_text.h) knows that they
+ * have none.
+ */
+#ifndef TALLYD_TIMESCALE_TEXT_RANGES_H
+#define TALLYD_TIMESCALE_TEXT_RANGES_H
+
+#include "pg/pg_connection.h"
+#include "store/bound_query.h"
+
+struct text_ranges {
+	bool newest_first, done;
+	int64_t from, to;  /* what is left; newest first with the signs turned, see the .c */
+	PGresult *without; /* blocks that have no line with it; NULL: nothing is known */
+	int next;
+};
+
+/* Begins the transaction of the query.  Queries that look for no text have one stretch, the whole
+ * of it.  Owes text_ranges_done() in any case. */
+int text_ranges_begin(struct pg_connection *pg, const struct bound_query *bound,
+		      struct text_ranges *ret);
+/* False: there is no more. */
+bool text_ranges_next(struct text_ranges *ranges, int64_t ret[2]);
+void text_ranges_done(struct text_ranges *ranges);
+#define auto_text_ranges __attribute__((cleanup(text_ranges_done)))
+
+#endif
