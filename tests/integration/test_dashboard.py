@@ -200,6 +200,9 @@ def test_a_deploy_is_marked_on_the_charts_and_the_log_is_that_of_the_service(pag
     last = "[...document.querySelectorAll('.line .text')].filter((e) => e.innerText === 'new').length"
     before = browser.run(last)
     browser.wait(f"{last} > {before}", "and lines of the new one arrive")
+    browser = page("#/changes")
+    browser.shows("→ web:2", "main table")
+    assert "shop/web" in browser.text("main table")
     quiet(browser)
 
 
@@ -314,7 +317,7 @@ def test_images_hosts_and_the_pipeline_say_what_the_api_says(page):
 # ---- For everybody
 
 PAGES = {"containers": "document.querySelector('.grid tbody a')", "logs": "document.querySelector('.line')",
-         "images": "document.querySelector('main table')", "hosts": "document.querySelector('.card')",
+         "images": "document.querySelector('main table')", "changes": "document.querySelector('main h2, main table')", "hosts": "document.querySelector('.card')",
          "pipeline": "document.querySelector('.card table')", "container/web": "document.querySelector('.chart canvas')"}
 
 
@@ -350,7 +353,7 @@ def test_a_phone_shows_all_pages_without_scrolling_sideways(page):
 def test_keys_go_to_all_pages_and_say_so(page):
     browser = page()
     browser.wait("document.querySelector('h1')")
-    for key, title in (("l", "Logs"), ("i", "Images"), ("h", "Hosts"), ("p", "Pipeline"), ("c", "Containers")):
+    for key, title in (("l", "Logs"), ("i", "Images"), ("e", "Changes"), ("h", "Hosts"), ("p", "Pipeline"), ("c", "Containers")):
         browser.press("g", key)
         browser.shows(title, "h1")
     browser.press("?")

@@ -3,11 +3,12 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { ask, get, Problem, signedOut, useAsked, useWatched } from "./api";
-import { containers, newest, startContainers, stopContainers } from "./containers";
+import { changes, containers, newest, startContainers, stopContainers } from "./containers";
 import { clock, dateTime, duration, ms, plural, timeOf, zone } from "./format";
 import { useKeys } from "./keys";
 import { connected } from "./live";
 import { Sign, useEvery } from "./parts";
+import { Changes } from "./pages/changes";
 import { ContainerPage } from "./pages/container";
 import { Containers } from "./pages/containers";
 import { Hosts } from "./pages/hosts";
@@ -24,6 +25,7 @@ const PAGES: [string, string, string][] = [
   ["containers", "Containers", "c"],
   ["logs", "Logs", "l"],
   ["images", "Images", "i"],
+  ["changes", "Changes", "e"],
   ["hosts", "Hosts", "h"],
   ["pipeline", "Pipeline", "p"],
 ];
@@ -125,7 +127,8 @@ function silentOf(hosts: Host[] | undefined): Host | undefined {
 
 function Foot() {
   useEvery(1000);
-  const list = useWatched(containers);
+  useWatched(changes);
+  const list = containers.value;
   const seen = useWatched(newest);
   const ready = useAsked("ready", (signal) => ask<Ready>("/readyz", signal), 5000);
   const hosts = useAsked("hosts of the foot", (signal) => get<Page<Host>>("/hosts", {}, signal), 10_000);
@@ -167,6 +170,7 @@ const KEYS: [string, string][] = [
   ["g c", "containers"],
   ["g l", "logs"],
   ["g i", "images"],
+  ["g e", "changes"],
   ["g h", "hosts"],
   ["g p", "pipeline"],
   ["j  k", "next, last row"],
@@ -197,6 +201,7 @@ const VIEWS: Record<string, () => JSX.Element> = {
   container: ContainerPage,
   logs: Logs,
   images: Images,
+  changes: Changes,
   hosts: Hosts,
   pipeline: Pipeline,
 };

@@ -46,6 +46,9 @@ export interface List {
 
 export const containers = new Watched<List>({ rows: new Map(), loaded: false, error: null, version: 0, round: 0 });
 
+/** Counts changes, for who does not look at single rows. */
+export const changes = new Watched(0);
+
 /** The time of the newest reading that was seen, in ms; NaN: none yet. */
 export const newest = new Watched(NaN);
 
@@ -54,10 +57,10 @@ export const keyOf = (host: string | undefined, id: string | undefined) => `${ho
 
 // ---- Drawing a few times a second, whatever arrives
 
-const DRAW_EVERY = 200;
+const DRAW_EVERY = 400;
 // All readings come at once, and a table whose every cell changes takes a browser longer than a frame
 // lasts: so each row takes its turn, one frame after the other.
-const TURNS = 4;
+const TURNS = 8;
 let pending = false;
 let drawn = -DRAW_EVERY;
 
@@ -70,6 +73,7 @@ function tell(change: Partial<List> = {}) {
     for (const row of containers.value.rows.values()) if (i++ % TURNS === n) row.drawn = row.version;
     const { version, round } = containers.value;
     containers.set({ ...containers.value, version: version + 1, round: n ? round : round + 1 });
+    if (n === 0) changes.set(round + 1);
     if (n + 1 < TURNS) requestAnimationFrame(() => turn(n + 1));
     else pending = false;
   };

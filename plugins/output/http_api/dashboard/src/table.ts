@@ -92,6 +92,7 @@ export interface Group {
 
 const GROUPS: Record<string, (row: Row) => string> = {
   project: (row) => row.info.compose_project ?? "",
+  service: (row) => row.info.service ?? "",
   host: (row) => row.info.host,
   image: (row) => row.info.image ?? "",
   state: (row) => row.info.state ?? "",
@@ -110,7 +111,7 @@ export function groupsOf(rows: Row[], by: string): Group[] {
     else groups.set(name, [row]);
   }
   return [...groups]
-    .map(([name, list]) => ({ name, title: name || (by === "project" ? "no project" : "unknown"), rows: list }))
+    .map(([name, list]) => ({ name, title: name || (by === "project" ? "no project" : by === "service" ? "no service" : "unknown"), rows: list }))
     .sort((a, b) => Number(!a.name) - Number(!b.name) || a.name.localeCompare(b.name, "en", { numeric: true }));
 }
 

@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { get, getAll, Problem, useAsked, useWatched } from "../api";
 import { Chart, type ChartMark, chartsAsCsv, chartsAsPng, type ChartProps, crosshair, type Line } from "../chart";
-import { containers, keyOf, type Row } from "../containers";
+import { changes, containers, keyOf, type Row } from "../containers";
 import { bytes, clock, dateTime, diskRate, duration, join, ms, NONE, percent, plain, rate, shortId, since, timeOf } from "../format";
 import { focusSearch, useKeys } from "../keys";
 import { follow } from "../live";
@@ -31,20 +31,22 @@ interface History {
 }
 
 type Answer = { meta: SeriesMeta; time: number[] } & Columns;
+type Edges = { time: number[] } & Record<"cpu_percent.min" | "cpu_percent.max" | "mem_used_bytes.min" | "mem_used_bytes.max", Column>;
 
 // ---- History and what arrives after it
 
 async function history(id: string, host: string | undefined, from: string, to: string, signal: AbortSignal): Promise<History> {
   const path = `/containers/${encodeURIComponent(id)}/stats`;
   const common = { host, from, to, points: POINTS, times: "s" };
-  const [mean, low, high] = await Promise.all([
+  const [mean, edges] = await Promise.all([
     get<Answer>(path, { ...common, fields: FIELDS.join(",") }, signal),
-    get<Answer>(path, { ...common, fields: BANDS, agg: "min" }, signal),
-    get<Answer>(path, { ...common, fields: BANDS, agg: "max" }, signal),
+    get<Edges>(path, { ...common, fields: BANDS, agg: "min,max" }, signal),
   ]);
-  const same = low.time.length === mean.time.length && high.time.length === mean.time.length && low.time[0] === mean.time[0];
-  const none = { cpu_percent: mean.time.map(() => null), mem_used_bytes: mean.time.map(() => null) };
-  return { meta: mean.meta, time: mean.time, columns: mean, low: same ? low : none, high: same ? high : none };
+  // A point may have come between the two answers.
+  const same = edges.time.length === mean.time.length && edges.time[0] === mean.time[0];
+  const none = mean.time.map(() => null);
+  const edge = (which: "min" | "max") => ({ cpu_percent: same ? edges[`cpu_percent.${which}`] : none, mem_used_bytes: same ? edges[`mem_used_bytes.${which}`] : none });
+  return { meta: mean.meta, time: mean.time, columns: mean, low: edge("min"), high: edge("max") };
 }
 
 interface Live {
@@ -302,7 +304,8 @@ export function ContainerPage() {
   const id = query.id || name;
   const host = query.host || undefined;
   const range = rangeOf(here);
-  const list = useWatched(containers);
+  useWatched(changes);
+  const list = containers.value;
   const asked = useAsked(`container ${host} ${id}`, (signal) => get<Container>(`/containers/${encodeURIComponent(id)}`, { host }, signal), 10_000);
   const row = asked.data ? list.rows.get(keyOf(asked.data.host, asked.data.container_id)) : undefined;
   const info = row?.info ?? asked.data;

@@ -142,12 +142,14 @@ const GroupLine = memo(({ group, folded, fold, here, index }: GroupProps) => {
   const sick = group.rows.filter((row) => row.info.health === "unhealthy").length;
   const off = group.rows.filter((row) => row.info.state !== "running").length;
   const { rows } = group;
+  const services = [...new Set(rows.map((row) => row.info.service).filter(Boolean))];
   return (
     <tr role="row" class={`group ${here ? "here" : ""}`} aria-rowindex={index}>
       <th role="rowheader" scope="rowgroup" class="c-name">
         <button class="fold" aria-expanded={!folded} onClick={() => fold(group.name)}>
           <span aria-hidden="true">{folded ? "▸" : "▾"}</span> {group.title} <small>{rows.length}</small>
         </button>
+        {group.name && services.length > 0 && services.length < 20 && <a class="side" href={linkTo("logs", "", { service: services.join() })} aria-label={`logs of ${group.title}`}>logs</a>}
       </th>
       <td role="cell" class="c-state">{off ? <span class="dim">{off} not running</span> : null}</td>
       <td role="cell" class="c-health">{sick ? <Sign kind="act">{sick} unhealthy</Sign> : null}</td>

@@ -1,6 +1,6 @@
 // The fleet: a card for each machine.
 import { get, type Page, useAsked, useWatched } from "../api";
-import { containers } from "../containers";
+import { changes, containers } from "../containers";
 import { bytes, duration, ms, percent, plural } from "../format";
 import { Empty, Num, Shown, Sign } from "../parts";
 import { linkTo } from "../route";
@@ -11,7 +11,8 @@ import { useTitle } from "../virtual";
 const SILENT_AFTER = 60;
 
 function Card({ host }: { host: Host }) {
-  const rows = [...useWatched(containers).rows.values()].filter((row) => row.info.host === host.host);
+  useWatched(changes);
+  const rows = [...containers.value.rows.values()].filter((row) => row.info.host === host.host);
   const age = host.newest_stats ? (Date.now() - ms(host.newest_stats)) / 1000 : null;
   const sick = rows.filter((row) => row.info.health === "unhealthy").length;
   const restarting = rows.filter((row) => row.info.state === "restarting").length;

@@ -2,7 +2,7 @@
 import { getAll, useAsked } from "../api";
 import { bytes, dateTime, ms, NONE, plural, shortId, since } from "../format";
 import { focusSearch, useKeys } from "../keys";
-import { CopyTable, Empty, Num, Shown, Sign } from "../parts";
+import { CopyTable, Empty, hue, Num, Shown, Sign } from "../parts";
 import { linkTo, setQuery, useRoute } from "../route";
 import type { Image, Version } from "../types";
 import { useTitle } from "../virtual";
@@ -65,16 +65,56 @@ function Table({ images }: { images: Image[] }) {
 
 const CHANGES: Record<string, string> = { added: "first seen", moved: "moved", removed: "removed", lost: "removed" };
 
+interface Span {
+  from: number;
+  to: number;
+  image: string | null;
+}
+
+/** What a tag pointed to, and from when to when. */
+function spansOf(version: Version, begin: number, end: number): Span[] {
+  const changes = [...version.changes].sort((a, b) => ms(a.time) - ms(b.time));
+  const spans: Span[] = [];
+  let at = begin;
+  let image = changes.length ? changes[0].previous_image_id : version.image_id;
+  for (const change of changes) {
+    const time = Math.max(begin, ms(change.time));
+    if (time > at) spans.push({ from: at, to: time, image });
+    at = time;
+    image = change.image_id;
+  }
+  spans.push({ from: at, to: end, image });
+  return spans;
+}
+
+/** One colour for each image; the list beside it says the same in words. */
+function Life({ version, begin, end }: { version: Version; begin: number; end: number }) {
+  const x = (at: number) => ((at - begin) / Math.max(1, end - begin)) * 180;
+  return (
+    <svg class="life" viewBox="0 0 180 14" aria-hidden="true">
+      {spansOf(version, begin, end).map((span) => (
+        <rect key={span.from} class={span.image ? "" : "none"} x={x(span.from)} width={Math.max(1, x(span.to) - x(span.from) - 1)} y={2} height={10} rx={2} style={{ "--h": String(hue(span.image ?? "")) }}>
+          <title>{`${dateTime(span.from)} – ${dateTime(span.to)}: ${span.image ? shortId(span.image) : "nothing"}`}</title>
+        </rect>
+      ))}
+    </svg>
+  );
+}
+
 function Versions({ versions }: { versions: Version[] }) {
+  const end = Date.now();
+  const times = versions.flatMap((version) => version.changes.map((change) => ms(change.time))).filter(Number.isFinite);
+  const begin = Math.min(end - 3_600_000, ...times);
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label="Versions of each tag">
       <table class="grid free">
-        <thead><tr><th scope="col">tag</th><th scope="col">points to</th><th scope="col">run by</th><th scope="col">changes, newest first</th><th scope="col">host</th></tr></thead>
+        <thead><tr><th scope="col">tag</th><th scope="col">points to</th><th scope="col">since {dateTime(begin).slice(5, 16)}</th><th scope="col">run by</th><th scope="col">changes, newest first</th><th scope="col">host</th></tr></thead>
         <tbody>
           {versions.map((version) => (
             <tr key={`${version.host} ${version.reference}`}>
               <th scope="row">{version.reference}</th>
               <td>{version.image_id ? <code>{shortId(version.image_id)}</code> : <span class="none">nothing any more</span>}</td>
+              <td><Life version={version} begin={begin} end={end} /></td>
               <td class="many"><Users of={version.containers} host={version.host} /></td>
               <td class="many">
                 {[...version.changes].sort((a, b) => ms(b.time) - ms(a.time)).slice(0, 8).map((change) => (

@@ -1,7 +1,7 @@
 // Logs of all containers, or some: what is stored and what arrives in one list.
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { ask, address, useWatched } from "../api";
-import { containers } from "../containers";
+import { changes, containers } from "../containers";
 import { dateTime, timeOf } from "../format";
 import { focusSearch, useKeys } from "../keys";
 import { Histogram } from "../histogram";
@@ -90,7 +90,8 @@ export function feedOptions(route: Route) {
 }
 
 function Chosen({ query }: { query: Record<string, string> }) {
-  const rows = [...useWatched(containers).rows.values()];
+  useWatched(changes);
+  const rows = [...containers.value.rows.values()];
   const chosen = list(query.container);
   const services = list(query.service);
   const set = (ids: string[]) => setQuery({ container: ids.join(","), line: undefined });
