@@ -1,5 +1,5 @@
 #include <errno.h>
-#include <query/pattern.h>
+#include <pattern.h>
 #include <string.h>
 
 #include "test.h"

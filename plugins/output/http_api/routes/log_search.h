@@ -14,7 +14,7 @@
 #define TALLYD_HTTP_LOG_SEARCH_H
 
 #include "query/container_set.h"
-#include "query/pattern.h"
+#include "pattern.h"
 
 enum { LOG_SEARCH_MAX_PATTERNS = 8, LOG_SEARCH_NAMED = 64 };
 

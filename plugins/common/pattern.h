@@ -2,8 +2,8 @@
  * A regular expression in the syntax of Perl (PCRE2), for text that others wrote: matching costs a
  * bounded number of steps per text.  Compiled by one thread, which is the only one to use it.
  */
-#ifndef TALLYD_HTTP_PATTERN_H
-#define TALLYD_HTTP_PATTERN_H
+#ifndef TALLYD_PLUGINS_COMMON_PATTERN_H
+#define TALLYD_PLUGINS_COMMON_PATTERN_H
 
 #include <stddef.h>
 

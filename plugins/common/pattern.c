@@ -1,14 +1,15 @@
 /*
- * regex= of logs, on a worker's thread.  PCRE2 goes back and tries again, so an expression such as
- * (a+)+$ can take longer than the universe has: each match has limits on steps, depth and memory,
- * and whoever meets one is told so instead of "no match".  Its compiler makes machine code where
- * the system allows that (a service with MemoryDenyWriteExecute= does not); else it interprets.
+ * regex= of logs, and `matches` of a rule.  PCRE2 goes back and tries again, so an expression such
+ * as (a+)+$ can take longer than the universe has: each match has limits on steps, depth and
+ * memory, and whoever meets one is told so instead of "no match".  Its compiler makes machine code
+ * where the system allows that (a service with MemoryDenyWriteExecute= does not); else it
+ * interprets.
  *
  * pattern_literal() looks for plain text that every match must hold: the longest run outside of
  * groups and alternatives.  It errs towards none: a wrong one would lose rows.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include "query/pattern.h"
+#include "pattern.h"
 
 #include <errno.h>
 #include <pcre2.h>
