@@ -56,6 +56,7 @@ struct fake_host {
 	char *told_hostname;
 	int stop_fd;
 	struct declared declared;
+	const struct tally_table *const *tables; /* of other plugins */
 	char *safe; /* what is safe, of every source; NULL: all that was emitted */
 };
 
@@ -386,6 +387,18 @@ static int fake_tell_hostname(struct tally_ctx *ctx, const char *name)
 	return 0;
 }
 
+static int fake_tables(struct tally_ctx *ctx, tally_table_fn *each, void *arg)
+{
+	struct fake_host *host = fake_of(ctx);
+	const struct tally_table *table;
+	int r = 0;
+	for (const struct tally_table *const *t = host->tables; t && *t && r == 0; t++)
+		r = each(arg, *t);
+	for (size_t i = 0; r == 0 && (table = declared_table(&host->declared, i)); i++)
+		r = each(arg, table);
+	return r;
+}
+
 static void fake_count(struct tally_ctx *ctx, uint32_t metric, uint64_t n)
 {
 	__atomic_fetch_add(&fake_of(ctx)->metrics[metric], n, __ATOMIC_RELAXED);
@@ -498,6 +511,7 @@ static const struct tally_host fake_vtable = {
 	.hostname = fake_hostname,
 	.wants_hostname = fake_wants_hostname,
 	.tell_hostname = fake_tell_hostname,
+	.tables = fake_tables,
 };
 
 struct fake_host *fake_host_create(const char *instance_name)
@@ -676,6 +690,11 @@ void fake_host_set_safe(struct fake_host *host, const char *position)
 	free(host->safe);
 	host->safe = strdup(position);
 	pthread_mutex_unlock(&host->lock);
+}
+
+void fake_host_set_tables(struct fake_host *host, const struct tally_table *const *tables)
+{
+	host->tables = tables;
 }
 
 void fake_host_set_emit_result(struct fake_host *host, int result)

@@ -41,6 +41,9 @@ static const char reference_head[] =
 	"\n"
 	"[input.docker_stats:edge1]  ; a second instance of that plugin\n"
 	"endpoint = tcp://edge1:2375\n"
+	"\n"
+	"[alert.busy]                ; a rule, see alerts.md\n"
+	"when = avg(cpu_percent) > 90\n"
 	"```\n"
 	"\n"
 	"A value ends with its line, and indentation means nothing. A section or key may appear "
@@ -171,7 +174,10 @@ static void reference_metrics_once(const struct tally_plugin *plugin, enum plan_
 
 static void reference_plugin(const struct tally_plugin *plugin, enum plan_kind kind)
 {
-	printf("\n## [%s.%s]\n\n", plan_kind_name(kind), plugin->name);
+	if (strcmp(plugin->name, config_rule_plugin) == 0)
+		printf("\n## [%s.NAME]\n\n", plugin->name);
+	else
+		printf("\n## [%s.%s]\n\n", plan_kind_name(kind), plugin->name);
 	reference_sentence(plugin->help);
 	putchar('\n');
 	struct options_target targets[PLAN_TABLES];

@@ -280,6 +280,11 @@ int config_parse(const char *name, const char *text, size_t len, struct config *
 	return config_end(memory, before, false, ret);
 }
 
+bool config_is_rule(const struct config_section *section)
+{
+	return strncmp(section->name, section->kind, strlen(section->kind)) != 0;
+}
+
 const struct config_section *config_find(const struct config *config, const char *name)
 {
 	for (size_t i = 0; i < config->n_sections; i++) {

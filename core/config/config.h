@@ -5,12 +5,14 @@
  *   [tallyd]                      kind "tallyd", plugin NULL, label NULL
  *   [input.docker_stats]          kind "input", plugin "docker_stats", label NULL
  *   [input.docker_stats:edge1]    the same, label "edge1"
+ *   [alert.busy]                  kind "input", plugin "alert", label "busy"
  *
  * Main thread only; immutable once loaded.
  */
 #ifndef TALLYD_CORE_CONFIG_H
 #define TALLYD_CORE_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "config/problems.h"
@@ -64,6 +66,11 @@ int config_parse(const char *name, const char *text, size_t len, struct config *
 		 struct problems *problems);
 
 void config_destroy(struct config *config);
+
+/* The plugin that [alert.NAME] is an instance of, an input. */
+extern const char config_rule_plugin[];
+/* Written as [alert.NAME]? */
+bool config_is_rule(const struct config_section *section);
 
 /* NULL if there is none. */
 const struct config_section *config_find(const struct config *config, const char *name);

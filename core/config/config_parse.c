@@ -47,7 +47,9 @@ static void *parse_grow(struct config_builder *builder, void *array, size_t n, s
 
 /* ---- Sections ---------------------------------------------------------------- */
 
-static const char *const parse_kinds[] = {"input", "buffer", "output"};
+/* A section of the last kind has only a name of its own: rules are many, and each is an input. */
+const char config_rule_plugin[] = "alert";
+static const char *const parse_kinds[] = {"input", "buffer", "output", config_rule_plugin};
 enum { PARSE_KINDS = sizeof(parse_kinds) / sizeof(parse_kinds[0]), PARSE_NAME_MAX = 48 };
 
 static bool parse_is_kind(const char *kind)
@@ -85,6 +87,16 @@ static int parse_split_name(struct parse *parse, struct config_section *section)
 	return -ENOMEM;
 }
 
+/* [alert.NAME] stands for [input.alert:NAME]. */
+static void parse_name_rule(struct config_section *section)
+{
+	if (strcmp(section->kind, config_rule_plugin) != 0 || !section->plugin || section->label)
+		return;
+	section->label = section->plugin;
+	section->plugin = config_rule_plugin;
+	section->kind = parse_kinds[0];
+}
+
 /* Checked while reading, so that every later message can name a section by a text that is safe
  * to print. */
 static bool parse_check_name(struct parse *parse, const struct config_section *section)
@@ -94,10 +106,13 @@ static bool parse_check_name(struct parse *parse, const struct config_section *s
 	if (!parse_is_kind(section->kind)) {
 		const char *hint = suggest(section->kind, parse_kinds, PARSE_KINDS);
 		parse_problem(parse,
-			      "[%s] is not a section: use [tallyd], [input.…], [buffer.…] or "
-			      "[output.…]%s%s%s",
+			      "[%s] is not a section: use [tallyd], [input.…], [buffer.…], "
+			      "[output.…] or [alert.…]%s%s%s",
 			      section->name, hint ? " (did you mean " : "", hint ? hint : "",
 			      hint ? "?)" : "");
+	} else if (strcmp(section->kind, config_rule_plugin) == 0) {
+		parse_problem(parse, "[%s] has no name of its own: write [alert.NAME]",
+			      section->name);
 	} else if (!section->plugin) {
 		parse_problem(parse, "[%s] names no plugin: write [%s.PLUGIN]", section->name,
 			      section->kind);
@@ -123,7 +138,10 @@ static enum parse_place parse_add_section(struct parse *parse, const char *name,
 		builder->out_of_memory = true;
 		return PARSE_REFUSED;
 	}
-	if (parse_split_name(parse, &section) < 0 || !parse_check_name(parse, &section))
+	if (parse_split_name(parse, &section) < 0)
+		return PARSE_REFUSED;
+	parse_name_rule(&section);
+	if (!parse_check_name(parse, &section))
 		return PARSE_REFUSED;
 	/* Two sections of one name are refused rather than merged: with conf.d in between nobody
 	 * could say which file wins. */
@@ -131,8 +149,15 @@ static enum parse_place parse_add_section(struct parse *parse, const char *name,
 		const struct config_section *first = &builder->sections[i];
 		if (strcmp(first->name, section.name) != 0)
 			continue;
-		parse_problem(parse, "[%s] is already at %s:%u; for a second one, write [%s:LABEL]",
-			      section.name, first->file, first->line, section.name);
+		if (section.plugin == config_rule_plugin)
+			parse_problem(parse,
+				      "[%s] is already at %s:%u; a second one needs another name",
+				      section.name, first->file, first->line);
+		else
+			parse_problem(
+				parse,
+				"[%s] is already at %s:%u; for a second one, write [%s:LABEL]",
+				section.name, first->file, first->line, section.name);
 		return PARSE_REFUSED;
 	}
 	struct config_section *sections =

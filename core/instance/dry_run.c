@@ -17,6 +17,7 @@
 #include "plugin/isolate.h"
 #include "process/log.h"
 #include "plugin/reason.h"
+#include "base/cleanup.h"
 
 struct dry_run {
 	struct plugin_services services; /* of nobody else */
@@ -72,6 +73,23 @@ static int dry_run_check(const struct dry_run *dry_run, const struct plan_instan
 	return reason_explain(r, error);
 }
 
+/* Rules may be about tables of inputs that other processes run, so the names of all installed
+ * plugins are known to their check().  In the child, which forgets them. */
+static void dry_run_learn_names(const struct dry_run *dry_run)
+{
+	static bool done; /* in this child */
+	struct registry *registry = dry_run->services.registry;
+	auto_free char **names = NULL;
+	const struct tally_plugin *plugin;
+	struct error error;
+	size_t n = 0;
+	if (done || registry_available(registry, &names, &n) < 0)
+		return;
+	done = true;
+	for (size_t i = 0; i < n; i++)
+		(void)registry_plugin(registry, names[i], &plugin, &error);
+}
+
 /* create() and destroy() only, since start() would connect; then check(), which may connect and
  * take its time.  There is no use in asking a plugin about options that it has refused. */
 static int dry_run_step(void *arg, size_t i, struct error *error)
@@ -89,6 +107,8 @@ static int dry_run_step(void *arg, size_t i, struct error *error)
 	}
 	if (r == 0 && self && plugin->destroy)
 		PLUGIN_CALL(plugin->destroy(self));
+	if (r == 0 && dry_run->settings->thorough && config_is_rule(plan->section))
+		dry_run_learn_names(dry_run);
 	if (r == 0)
 		r = dry_run_check(dry_run, plan, api, error);
 	plugin_api_destroy(api);

@@ -121,6 +121,17 @@ static void plan_add_section(struct plan_memory *memory, const struct config_sec
 				       .owner = &memory->plan};
 }
 
+/* Rules come last: they name tables that other inputs declare when they are created. */
+static void plan_add_sections(struct plan_memory *memory, bool rules)
+{
+	const struct config *config = memory->plan.config;
+	for (size_t i = 0; i < config->n_sections; i++) {
+		const struct config_section *section = &config->sections[i];
+		if (section->plugin && config_is_rule(section) == rules && plan_is_enabled(section))
+			plan_add_section(memory, section);
+	}
+}
+
 /* ---- References -------------------------------------------------------------- */
 
 /* An instance by what stands behind its kind. */
@@ -321,12 +332,8 @@ static int plan_fill(struct plan_memory *memory)
 			      memory->problems) < 0)
 		plan->globals_options = NULL;
 	if (plan->instances) {
-		const struct config *config = memory->plan.config;
-		for (size_t i = 0; i < config->n_sections; i++) {
-			const struct config_section *section = &config->sections[i];
-			if (section->plugin && plan_is_enabled(section))
-				plan_add_section(memory, section);
-		}
+		plan_add_sections(memory, false);
+		plan_add_sections(memory, true);
 	}
 	for (size_t i = 0; i < plan->n_instances; i++)
 		plan_parse_options(memory, &plan->instances[i]);

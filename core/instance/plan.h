@@ -98,8 +98,8 @@ size_t plan_targets(enum plan_kind kind, const struct tally_plugin *plugin,
 		    struct options_target ret[PLAN_TABLES]);
 /* An option of the plugin's own whose name is the core's in such a section; NULL: none. */
 const char *plan_taken_option(enum plan_kind kind, const struct tally_plugin *plugin);
-/* The default of one of them, as it would be written: that of `interval` is the plugin's, and is
- * put into scratch. */
+/* The default of one of them, as it would be written: those of `interval`, which is put into
+ * scratch, and of `tables` are the plugin's. */
 enum { PLAN_FALLBACK_SIZE = 32 };
 const char *plan_fallback(enum plan_kind kind, const struct tally_plugin *plugin,
 			  const struct tally_option *option, char scratch[PLAN_FALLBACK_SIZE]);

@@ -123,12 +123,20 @@ size_t plan_targets(enum plan_kind kind, const struct tally_plugin *plugin,
 	return n;
 }
 
-/* Only `interval` has no default of the core's: how often is sensible depends on what is gathered,
- * so each input declares its own. */
+static const char *plan_output_tables(const struct tally_output *output)
+{
+	return output->size > offsetof(struct tally_output, tables) ? output->tables : NULL;
+}
+
+/* `interval` has no default of the core's: how often is sensible depends on what is gathered, so
+ * each input declares its own.  An output may declare which tables it has a use for. */
 const char *plan_fallback(enum plan_kind kind, const struct tally_plugin *plugin,
 			  const struct tally_option *option, char scratch[PLAN_FALLBACK_SIZE])
 {
 	bool gathers = kind == PLAN_INPUT && plugin->input->gather;
+	if (kind == PLAN_OUTPUT && plugin->output && strcmp(option->name, "tables") == 0 &&
+	    plan_output_tables(plugin->output))
+		return plan_output_tables(plugin->output);
 	if (!gathers || strcmp(option->name, "interval") != 0)
 		return option->fallback;
 	text_format_duration(plugin->input->interval, scratch, PLAN_FALLBACK_SIZE);

@@ -176,6 +176,7 @@ static const struct tally_host plugin_api_vtable = {
 	.hostname = plugin_api_hostname,
 	.wants_hostname = plugin_api_wants_hostname,
 	.tell_hostname = plugin_api_tell_hostname,
+	.tables = plugin_api_each_table,
 };
 
 void plugin_api_set_options(struct api *api, const struct options *options)

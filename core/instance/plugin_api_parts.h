@@ -82,6 +82,7 @@ int plugin_api_cache_subscribe(struct tally_ctx *ctx, struct tally_cache *cache,
 			       void *arg);
 int plugin_api_declare(struct tally_ctx *ctx, const struct tally_table *table,
 		       const struct tally_table **ret);
+int plugin_api_each_table(struct tally_ctx *ctx, tally_table_fn *each, void *arg);
 int plugin_api_safe_position(struct tally_ctx *ctx, const char *source, char *ret, size_t size);
 const char *plugin_api_hostname(const struct tally_ctx *ctx);
 bool plugin_api_wants_hostname(const struct tally_ctx *ctx);

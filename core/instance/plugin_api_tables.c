@@ -101,3 +101,19 @@ int plugin_api_declare(struct tally_ctx *ctx, const struct tally_table *table,
 	plugin_api_leave(api);
 	return r;
 }
+
+/* The registry is locked while each() runs, which may only look. */
+int plugin_api_each_table(struct tally_ctx *ctx, tally_table_fn *each, void *arg)
+{
+	if (!each)
+		return plugin_api_refuse("it lists tables without a callback");
+	struct api *api = plugin_api_enter(ctx);
+	if (!api)
+		return -ECANCELED;
+	const struct plugin_services *services = api->services;
+	pthread_rwlock_rdlock(services->registry_lock);
+	int r = registry_each_table(services->registry, each, arg);
+	pthread_rwlock_unlock(services->registry_lock);
+	plugin_api_leave(api);
+	return r;
+}

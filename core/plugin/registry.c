@@ -3,8 +3,8 @@
  * was refused is tried again when it is asked for again, since the file may be another by then.
  *
  * Main thread, but for registry_table(), which decodes of batches call on any, and
- * registry_declare(), which inputs call; both with the lock that plugin_services hold
- * (plugin_api.h).
+ * registry_declare() and registry_each_table(), which plugins call; all with the lock that
+ * plugin_services hold (plugin_api.h).
  */
 #include "plugin/registry.h"
 
@@ -187,6 +187,20 @@ const struct tally_table *registry_table(const struct registry *registry, const 
 	for (struct registry_item *item = registry->items; item && !table; item = item->next)
 		table = registry_table_of(item->plugin, name);
 	return table ? table : declared_find(&registry->declared, name);
+}
+
+/* A table that two plugins declare comes twice, with the same columns. */
+int registry_each_table(const struct registry *registry, tally_table_fn *each, void *arg)
+{
+	const struct tally_table *table;
+	int r = 0;
+	for (struct registry_item *item = registry->items; item && r == 0; item = item->next)
+		for (const struct tally_table *const *t = item->plugin->tables; t && *t && r == 0;
+		     t++)
+			r = each(arg, *t);
+	for (size_t i = 0; r == 0 && (table = declared_table(&registry->declared, i)); i++)
+		r = each(arg, table);
+	return r;
 }
 
 /* Rows of one table from two plugins end up in the same table of a store, so its columns must

@@ -42,6 +42,8 @@ int registry_declare(struct registry *registry, const char *owner, const struct 
 const struct tally_table *registry_declared(const struct registry *registry, size_t i);
 /* NULL: no loaded plugin and no instance declares it. */
 const struct tally_table *registry_table(const struct registry *registry, const char *name);
+/* All of both, until each() returns something else than 0, which is returned. */
+int registry_each_table(const struct registry *registry, tally_table_fn *each, void *arg);
 
 /* Names of all files in the directories, sorted, loaded or not; free() the array only. */
 int registry_available(struct registry *registry, char ***ret, size_t *ret_n);

@@ -4,9 +4,9 @@
  *
  * Threads.  Any thread of the plugin may call tally_log(), tally_fail(), tally_reason(), count,
  * gauge and samples, stopping, now and monotonic, query, store_tables, the cache functions, secret
- * reject_entry and the host's name, and keep, drop and bytes of an emitted batch.  The other calls
- * belong to the thread on which the core called the plugin.  Threads of the plugin must end in
- * stop(): once the instance is gone every call with its ctx is refused (-ECANCELED, NULL, or
+ * reject_entry, tables and the host's name, and keep, drop and bytes of an emitted batch.  The
+ * other calls belong to the thread on which the core called the plugin.  Threads of the plugin must
+ * end in stop(): once the instance is gone every call with its ctx is refused (-ECANCELED, NULL, or
  * "stopping") and logged as a plugin bug.
  */
 #ifndef TALLYD_HOST_H
@@ -97,6 +97,7 @@ struct tally_host {
 	const char *(*hostname)(const struct tally_ctx *ctx);
 	bool (*wants_hostname)(const struct tally_ctx *ctx);
 	int (*tell_hostname)(struct tally_ctx *ctx, const char *name);
+	int (*tables)(struct tally_ctx *ctx, tally_table_fn *each, void *arg);
 };
 
 struct tally_ctx {
@@ -385,6 +386,15 @@ static inline void tally_gauge(struct tally_ctx *ctx, uint32_t metric, int64_t v
 static inline int tally_samples(struct tally_ctx *ctx, tally_sample_fn *each, void *arg)
 {
 	return ctx->host->samples(ctx, each, arg);
+}
+
+/* ---- Tables ------------------------------------------------------------------ */
+
+/* Every table that the plugins of this configuration, and their instances so far, declare: to check
+ * names that a user wrote.  -ENOMEM, or what each() returned, which ends it. */
+static inline int tally_tables(struct tally_ctx *ctx, tally_table_fn *each, void *arg)
+{
+	return ctx->host->tables(ctx, each, arg);
 }
 
 /* ---- Other instances -------------------------------------------------------- */

@@ -203,6 +203,9 @@ struct tally_output {
 	 * write(), before the first write and after each failed one, because the store may have
 	 * been replaced or restored from a backup meanwhile. */
 	int (*ledger)(void *self, const char *producer, struct tally_ledger *ret);
+	/* The default of the option `tables`, for an output that has a use for few of them; NULL:
+	 * all. */
+	const char *tables;
 };
 
 /* Receives rows of an answer, valid until it returns.  Non-zero ends the query, which returns it.

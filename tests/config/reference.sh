@@ -21,8 +21,8 @@ hold() {
 
 # Of an input: the first table, which is that of its keys, and what it says of each of its tables.
 part_of() { # NAME
-	awk -v section="## [input.$1]" '
-		/^## / { on = $0 == section }
+	awk -v section="## [input.$1]" -v rule="## [$1.NAME]" '
+		/^## / { on = $0 == section || $0 == rule }
 		on && /^\| key / { keys = 1 }
 		on && keys == 1 && !/^\|/ { keys = 2; print "" }
 		on && (keys == 1 || /^Table `/) { print }' "$made"

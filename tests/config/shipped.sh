@@ -9,6 +9,7 @@ conf=$3/conf.d
 # `; key = default` and `key = value` are both a mention.
 "$1" -p "$2" -c "$conf" config explain | awk -v conf="$conf" '
 	/^\[/ { section = $1; gsub(/[][]/, "", section); part = section; sub(/.*\./, "", part)
+		if (section ~ /^alert\./) part = "alerts"
 		file = conf "/" part ".conf"; next }
 	/^  [a-z]/ { if (system("grep -Eq \"^(; )?" $1 " =\" " file) != 0) {
 		print file ": does not mention " $1; wrong = 1 } }

@@ -173,10 +173,13 @@ static void every_problem_of_a_text_is_told_at_once(void **state)
 		"[input.A]\n"
 		"[input.a:b c]\n"
 		"[input.b\n"
-		"[input.c] trailing\n",
+		"[input.c] trailing\n"
+		"[alert.a]\n"
+		"[alert.a]\n"
+		"[alert.a:b]\n",
 		"t.conf:1: early: comes before the first [section]\n"
-		"t.conf:2: [inptu.a] is not a section: use [tallyd], [input.…], [buffer.…] or "
-		"[output.…] (did you mean input?)\n"
+		"t.conf:2: [inptu.a] is not a section: use [tallyd], [input.…], [buffer.…], "
+		"[output.…] or [alert.…] (did you mean input?)\n"
 		"t.conf:6: [input.a] x: is already set at t.conf:5\n"
 		"t.conf:7: neither a [section] nor key = value\n"
 		"t.conf:8: no key before the =\n"

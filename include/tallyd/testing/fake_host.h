@@ -56,6 +56,8 @@ void fake_host_set_wants_hostname(struct fake_host *host, bool wants);  /* false
 void fake_host_set_must_flush(struct fake_host *host, bool must_flush); /* false until set */
 /* What tally_safe_position() says from now on, ""; nothing; until then whatever was emitted. */
 void fake_host_set_safe(struct fake_host *host, const char *position);
+/* Those of other plugins, NULL at the end: what tally_tables() lists; none until set. */
+void fake_host_set_tables(struct fake_host *host, const struct tally_table *const *tables);
 void fake_host_set_emit_result(struct fake_host *host, int result);
 
 /* Store handles passed to options resolve to this plugin instance. */
