@@ -1,0 +1,56 @@
+/*
+ * One rule as an instance: what it is configured with and what it keeps.
+ */
+#ifndef TALLYD_ALERT_H
+#define TALLYD_ALERT_H
+
+#include <pthread.h>
+#include <tallyd/host.h>
+
+#include "evaluate/engine.h"
+#include "keep/outbox.h"
+#include "keep/quiet.h"
+
+struct alert_config {
+	const char *when, *clear, *summary, *quiet;
+	const char *const *silence;
+	int64_t severity; /* index in info|warning|critical */
+	int64_t max_subjects;
+};
+
+struct alert {
+	struct tally_ctx *ctx;
+	const struct alert_config *config;
+	const char *name;  /* NAME of [alert.NAME] */
+	struct rule *rule; /* NULL, as is the engine: it is about a table of no input here */
+	struct quiet quiet;
+	int wake_fd;
+	bool restored;
+	pthread_mutex_t lock; /* guards the engine; held over no I/O */
+	struct engine *engine;
+	/* Of the instance's own thread. */
+	struct outbox outbox;
+	uint64_t emitted; /* of the outbox */
+	struct engine_counts counted;
+	size_t saved_subjects;
+};
+
+enum alert_metric {
+	METRIC_ROWS,
+	METRIC_REFUSED,
+	METRIC_CHANGES,
+	METRIC_DROPPED,
+	METRIC_SUBJECTS,
+	METRIC_PENDING,
+	METRIC_FIRING
+};
+
+/* A rule's text, names and times, once its configuration is read.  What tally_fail() returned;
+ * -ENOENT: no table that is known here has what it names. */
+int alert_read_rule(struct tally_ctx *ctx, const struct alert_config *config, struct rule **ret,
+		    struct quiet *ret_quiet);
+
+/* The changes that the outbox has and that were not emitted yet, as rows; alert_emit.c. */
+int alert_emit(struct alert *alert);
+
+#endif

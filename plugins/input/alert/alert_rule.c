@@ -1,0 +1,31 @@
+/*
+ * From the options of an instance to its rule.  In create(), and in check(), which knows the tables
+ * of all plugins that are installed, so that `tallyd check` explains every mistake.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "alert.h"
+#include "alert_table.h"
+#include "base/cleanup.h"
+#include "language/parse.h"
+
+static int add_table(void *arg, const struct tally_table *table)
+{
+	names_add(arg, table, alerts_table.name);
+	return 0;
+}
+
+int alert_read_rule(struct tally_ctx *ctx, const struct alert_config *config, struct rule **ret,
+		    struct quiet *ret_quiet)
+{
+	struct error error;
+	auto_free struct names *names = calloc(1, sizeof(*names));
+	if (!names || tally_tables(ctx, add_table, names) < 0)
+		return tally_fail(ctx, ENOMEM, "out of memory");
+	int r = quiet_parse(config->quiet, ret_quiet, &error);
+	if (r < 0)
+		return tally_fail(ctx, error.code, "quiet: %s", error.text);
+	r = parse_rule(config->when, config->clear, names, ret, &error);
+	return r < 0 ? tally_fail(ctx, error.code, "%s", error.text) : 0;
+}

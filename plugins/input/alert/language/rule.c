@@ -1,0 +1,50 @@
+/*
+ * What a rule owns, and the small questions about it.  Called on any thread.
+ */
+#include "language/rule.h"
+
+#include <stdlib.h>
+
+#include "pattern.h"
+
+void rule_destroy(struct rule *rule)
+{
+	for (unsigned i = 0; rule && i < rule->n_conditions; i++) {
+		free(rule->conditions[i].text);
+		pattern_destroy(rule->conditions[i].pattern);
+	}
+	free(rule);
+}
+
+bool rule_compare(double value, enum rule_operator op, double with)
+{
+	switch (op) {
+	case RULE_GREATER:
+		return value > with;
+	case RULE_AT_LEAST:
+		return value >= with;
+	case RULE_LESS:
+		return value < with;
+	case RULE_AT_MOST:
+		return value <= with;
+	case RULE_EQUAL:
+		return value == with;
+	case RULE_UNEQUAL:
+		return value != with;
+	default:
+		return false;
+	}
+}
+
+const char *rule_operator_text(enum rule_operator op)
+{
+	static const char *const texts[RULE_OPERATORS] = {
+		">", ">=", "<", "<=", "=", "!=", "contains", "matches"};
+	return texts[op];
+}
+
+const char *rule_subject_text(enum rule_subject by)
+{
+	static const char *const texts[] = {"container", "service", "project", "host"};
+	return texts[by];
+}

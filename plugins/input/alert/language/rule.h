@@ -1,0 +1,81 @@
+/*
+ * A rule as it was understood: what is measured, of which rows, per which subject, and when that is
+ * a reason to say so.  Made by parse.h, immutable afterwards, and read by the engine on any thread
+ * that holds its lock (a regular expression belongs to one thread at a time).
+ */
+#ifndef TALLYD_ALERT_RULE_H
+#define TALLYD_ALERT_RULE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <tallyd/plugin.h>
+
+struct pattern;
+
+enum { RULE_NAME_SIZE = 49, RULE_CONDITIONS = 8, RULE_TEXT_SIZE = 256 };
+
+enum rule_function {
+	RULE_NEWEST,  /* the newest row fulfils the conditions */
+	RULE_SILENCE, /* no rows come */
+	RULE_AVG,
+	RULE_MIN,
+	RULE_MAX,
+	RULE_SUM,  /* of the newest value of each container */
+	RULE_RATE, /* of a counter, per second */
+	RULE_COUNT /* rows */
+};
+
+enum rule_operator {
+	RULE_GREATER,
+	RULE_AT_LEAST,
+	RULE_LESS,
+	RULE_AT_MOST,
+	RULE_EQUAL,
+	RULE_UNEQUAL,
+	RULE_CONTAINS,
+	RULE_MATCHES,
+	RULE_OPERATORS
+};
+
+enum rule_subject { RULE_BY_CONTAINER, RULE_BY_SERVICE, RULE_BY_PROJECT, RULE_BY_HOST };
+
+/* A column's value compared with one that the rule names. */
+struct rule_condition {
+	char column[RULE_NAME_SIZE];
+	uint32_t type; /* enum tally_type of the column */
+	enum rule_operator op;
+	double number;
+	char *text;
+	struct pattern *pattern; /* of RULE_MATCHES */
+};
+
+/* An aggregate's value compared with a threshold. */
+struct rule_threshold {
+	enum rule_operator op;
+	double number;
+};
+
+struct rule {
+	enum rule_function function;
+	enum rule_subject by;
+	char table[RULE_NAME_SIZE];
+	char column[RULE_NAME_SIZE]; /* what is aggregated; "": rows */
+	const char *unit;            /* of the column, as declared; NULL: none */
+	int64_t window;
+	struct rule_threshold when;
+	int64_t when_for;
+	bool has_clear;
+	struct rule_threshold clear;
+	int64_t clear_for;
+	struct rule_condition conditions[RULE_CONDITIONS];
+	unsigned n_conditions;
+	char text[RULE_TEXT_SIZE]; /* the condition as it was written, for messages */
+};
+
+void rule_destroy(struct rule *rule); /* NULL is fine */
+
+bool rule_compare(double value, enum rule_operator op, double with);
+const char *rule_operator_text(enum rule_operator op);
+const char *rule_subject_text(enum rule_subject by);
+
+#endif

@@ -1,0 +1,429 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "alert_fixture.h"
+#include "base/clock.h"
+#include "evaluate/engine.h"
+#include "test.h"
+
+/* A rule, its engine, and what came out of it as text: "web firing 95; web resolved 12; " */
+struct scene {
+	struct fake_host *host;
+	struct rule *rule;
+	struct engine *engine;
+	int64_t start, now;
+	bool muted;
+	char said[2000];
+};
+
+static bool is_muted(void *arg, const char *subject, int64_t now)
+{
+	(void)subject;
+	(void)now;
+	return ((struct scene *)arg)->muted;
+}
+
+static void begin_at(struct scene *scene, int64_t start, const char *when, const char *clear,
+		     size_t max)
+{
+	*scene = (struct scene){.start = start};
+	scene->now = scene->start;
+	scene->host = fake_host_create("alert.test");
+	scene->rule = fixture_rule(when, clear);
+	const struct engine_setup setup = {.rule = scene->rule,
+					   .host = "daemon",
+					   .max_subjects = max,
+					   .now = scene->start,
+					   .muted = is_muted,
+					   .muted_arg = scene};
+	scene->engine = engine_create(&setup);
+	assert_non_null(scene->engine);
+}
+
+static void begin(struct scene *scene, const char *when, const char *clear, size_t max)
+{
+	begin_at(scene, INT64_C(1796169600) * CLOCK_SECOND, when, clear, max);
+}
+
+static void end(struct scene *scene)
+{
+	engine_destroy(scene->engine);
+	rule_destroy(scene->rule);
+	fake_host_destroy(scene->host);
+}
+
+static int note(void *arg, const struct engine_change *change)
+{
+	struct scene *scene = arg;
+	size_t len = strlen(scene->said);
+	snprintf(scene->said + len, sizeof(scene->said) - len, "%s %s", change->subject,
+		 phase_text(change->phase.name));
+	len = strlen(scene->said);
+	if (change->has_value)
+		snprintf(scene->said + len, sizeof(scene->said) - len, " %g", change->value);
+	len = strlen(scene->said);
+	snprintf(scene->said + len, sizeof(scene->said) - len, "%s; ",
+		 change->told                                             ? ""
+		 : change->phase.name == PHASE_FIRING || change->resolved ? " (muted)"
+									  : "");
+	return 0;
+}
+
+static void show(struct scene *scene, struct tally_batch *batch)
+{
+	engine_watch(scene->engine, batch, scene->now);
+	tally_batch_drop(fake_host_ctx(scene->host), batch);
+}
+
+static void look(struct scene *scene)
+{
+	assert_int_equal(engine_look(scene->engine, true, scene->now, note, scene), 0);
+}
+
+/* A reading every ten seconds, and a look after each. */
+static void readings(struct scene *scene, const char *name, double cpu, int64_t seconds)
+{
+	struct tally_ctx *ctx = fake_host_ctx(scene->host);
+	for (int64_t s = 0; s < seconds; s += 10) {
+		scene->now += 10 * CLOCK_SECOND;
+		show(scene, fixture_stats_row(ctx, scene->now, name, cpu, (int64_t)cpu << 20,
+					      (scene->now - scene->start) / CLOCK_MS));
+		look(scene);
+	}
+}
+
+static void expect(struct scene *scene, const char *said)
+{
+	assert_string_equal(scene->said, said);
+	scene->said[0] = '\0';
+}
+
+static void passes(struct scene *scene, int64_t seconds)
+{
+	for (int64_t s = 0; s < seconds; s += 10) {
+		scene->now += 10 * CLOCK_SECOND;
+		look(scene);
+	}
+}
+
+static void an_average_fires_after_its_time_and_is_resolved(void **state)
+{
+	struct scene scene;
+	(void)state;
+	begin(&scene, "avg(cpu_percent) > 90 for 2min", NULL, 10);
+	readings(&scene, "web", 50, 60);
+	expect(&scene, "");
+	readings(&scene, "web", 100, 60);
+	expect(&scene, "web pending 91.6667; ");
+	readings(&scene, "web", 100, 120);
+	expect(&scene, "web firing 100; ");
+	readings(&scene, "web", 10, 120);
+	expect(&scene, "web resolved 85; ");
+	end(&scene);
+}
+
+static void a_peak_shorter_than_its_time_only_pends(void **state)
+{
+	struct scene scene;
+	(void)state;
+	begin(&scene, "max(cpu_percent over 30s) > 90 for 5min", NULL, 10);
+	readings(&scene, "web", 95, 60);
+	readings(&scene, "web", 10, 60);
+	expect(&scene, "web pending 95; web resolved 10; ");
+	end(&scene);
+}
+
+static void a_threshold_of_its_own_ends_it(void **state)
+{
+	struct scene scene;
+	(void)state;
+	begin(&scene, "max(cpu_percent over 12s) > 90", "< 70 for 1min", 10);
+	readings(&scene, "web", 95, 20);
+	expect(&scene, "web firing 95; ");
+	readings(&scene, "web", 80, 300);
+	expect(&scene, "");
+	readings(&scene, "web", 60, 40);
+	readings(&scene, "web", 75, 10);
+	expect(&scene, "");
+	readings(&scene, "web", 60, 80);
+	expect(&scene, "web resolved 60; ");
+	end(&scene);
+}
+
+static void without_rows_nothing_is_known(void **state)
+{
+	struct scene scene;
+	(void)state;
+	begin(&scene, "avg(cpu_percent) > 90", NULL, 10);
+	readings(&scene, "web", 95, 20);
+	expect(&scene, "web firing 95; ");
+	passes(&scene, 300);
+	expect(&scene, "");
+	passes(&scene, 600); /* nobody has heard of it for long */
+	expect(&scene, "web resolved; ");
+	end(&scene);
+}
+
+static void a_sum_is_of_the_newest_values_of_a_services_containers(void **state)
+{
+	struct scene scene;
+	struct tally_ctx *ctx;
+	(void)state;
+	begin(&scene, "sum(mem_used_bytes) > 100Mi by service", NULL, 10);
+	ctx = fake_host_ctx(scene.host);
+	show(&scene, fixture_info_row(ctx, scene.now, "web-1", "running", NULL, "web"));
+	show(&scene, fixture_info_row(ctx, scene.now, "web-2", "running", NULL, "web"));
+	readings(&scene, "web-1", 60, 10);
+	expect(&scene, "");
+	readings(&scene, "web-2", 50, 10);
+	expect(&scene, "shop/web firing 1.15343e+08; ");
+	readings(&scene, "web-2", 20, 10);
+	expect(&scene, "shop/web resolved 8.38861e+07; ");
+	end(&scene);
+}
+
+static void a_rate_is_growth_per_second(void **state)
+{
+	struct scene scene;
+	(void)state;
+	begin(&scene, "rate(net_rx_bytes) > 900", NULL, 10);
+	readings(&scene, "web", 1, 60); /* 1000 a second */
+	expect(&scene, "web firing 1000; ");
+	end(&scene);
+}
+
+static void lines_that_match_are_counted(void **state)
+{
+	struct scene scene;
+	struct tally_ctx *ctx;
+	(void)state;
+	begin(&scene,
+	      "count(container_logs where level = error and message matches 'time ?out') > 2", NULL,
+	      10);
+	ctx = fake_host_ctx(scene.host);
+	passes(&scene, 120);
+	for (int i = 0; i < 3; i++) {
+		show(&scene, fixture_logs_row(ctx, scene.now, "web", "error", "a timeout"));
+		show(&scene, fixture_logs_row(ctx, scene.now, "web", "error", "other"));
+		show(&scene, fixture_logs_row(ctx, scene.now, "web", "info", "a timeout"));
+		show(&scene, fixture_logs_row(ctx, scene.now, "web", NULL, "a timeout"));
+	}
+	look(&scene);
+	expect(&scene, "web firing 3; ");
+	passes(&scene, 70);
+	expect(&scene, "web resolved 0; ");
+	end(&scene);
+}
+
+static void few_rows_say_nothing_right_after_the_start(void **state)
+{
+	struct scene scene;
+	struct tally_ctx *ctx;
+	(void)state;
+	begin(&scene, "count(container_logs over 1min) < 2", NULL, 10);
+	ctx = fake_host_ctx(scene.host);
+	show(&scene, fixture_logs_row(ctx, scene.now, "web", NULL, "a"));
+	passes(&scene, 50);
+	expect(&scene, "");
+	passes(&scene, 10);
+	expect(&scene, "web firing 0; ");
+	end(&scene);
+}
+
+static void a_state_counts_from_its_newest_row(void **state)
+{
+	struct scene scene;
+	struct tally_ctx *ctx;
+	(void)state;
+	begin(&scene, "health = unhealthy for 1min", NULL, 10);
+	ctx = fake_host_ctx(scene.host);
+	show(&scene, fixture_info_row(ctx, scene.now, "web", "running", "healthy", NULL));
+	passes(&scene, 60);
+	show(&scene, fixture_info_row(ctx, scene.now, "web", "running", "unhealthy", NULL));
+	look(&scene);
+	expect(&scene, "web pending; ");
+	passes(&scene, 60);
+	expect(&scene, "web firing; ");
+	passes(&scene, 7200); /* rows of a state come when it changes */
+	expect(&scene, "");
+	show(&scene, fixture_info_row(ctx, scene.now, "web", "removed", NULL, NULL));
+	look(&scene);
+	expect(&scene, "web resolved; ");
+	end(&scene);
+}
+
+static void an_exit_code_is_the_value(void **state)
+{
+	struct scene scene;
+	struct tally_ctx *ctx;
+	(void)state;
+	begin(&scene, "container_info.exit_code != 0 and container_info.state = exited", NULL, 10);
+	ctx = fake_host_ctx(scene.host);
+	struct tally_batch *batch = fixture_info_row(ctx, scene.now, "job", "exited", NULL, NULL);
+	/* The cells of a batch may be written until it is emitted. */
+	struct tally_cell *row = (struct tally_cell *)(uintptr_t)batch->cells;
+	tally_put_int(row, 6, 137);
+	show(&scene, batch);
+	look(&scene);
+	expect(&scene, "job firing 137; ");
+	end(&scene);
+}
+
+static void silence_is_about_containers_that_run(void **state)
+{
+	struct scene scene;
+	struct tally_ctx *ctx;
+	(void)state;
+	begin(&scene, "no container_stats for 1min", NULL, 10);
+	ctx = fake_host_ctx(scene.host);
+	show(&scene, fixture_info_row(ctx, scene.now, "web", "running", NULL, NULL));
+	show(&scene, fixture_info_row(ctx, scene.now, "job", "running", NULL, NULL));
+	readings(&scene, "web", 1, 10);
+	readings(&scene, "job", 1, 10);
+	show(&scene, fixture_info_row(ctx, scene.now, "job", "exited", NULL, NULL));
+	passes(&scene, 60);
+	expect(&scene, "web firing 60; ");
+	readings(&scene, "web", 1, 10);
+	expect(&scene, "web resolved 0; ");
+	show(&scene, fixture_info_row(ctx, scene.now, "job", "running", NULL, NULL));
+	readings(&scene, "web", 1, 50);
+	expect(&scene, "");
+	readings(&scene, "web", 1, 10);
+	expect(&scene, "job firing 60; ");
+	end(&scene);
+}
+
+static void a_service_outlives_its_container(void **state)
+{
+	struct scene scene;
+	struct tally_ctx *ctx;
+	(void)state;
+	begin(&scene, "max(cpu_percent) > 90 for 1min by service", NULL, 10);
+	ctx = fake_host_ctx(scene.host);
+	show(&scene, fixture_info_row(ctx, scene.now, "web-a", "running", NULL, "web"));
+	readings(&scene, "web-a", 99, 30);
+	show(&scene, fixture_info_row(ctx, scene.now, "web-b", "running", NULL, "web"));
+	readings(&scene, "web-b", 99, 50);
+	expect(&scene, "shop/web pending 99; shop/web firing 99; ");
+	end(&scene);
+}
+
+static void a_container_that_has_no_service_is_one_by_its_name(void **state)
+{
+	struct scene scene;
+	struct tally_ctx *ctx;
+	(void)state;
+	begin(&scene, "max(cpu_percent) > 90 by service", NULL, 10);
+	ctx = fake_host_ctx(scene.host);
+	readings(&scene, "alone", 99, 30);
+	expect(&scene, ""); /* not known yet */
+	show(&scene, fixture_info_row(ctx, scene.now, "alone", "running", NULL, NULL));
+	readings(&scene, "alone", 99, 10);
+	expect(&scene, "alone firing 99; ");
+	end(&scene);
+}
+
+static void who_is_muted_is_told_when_that_is_over(void **state)
+{
+	struct scene scene;
+	(void)state;
+	begin(&scene, "max(cpu_percent) > 90", NULL, 10);
+	scene.muted = true;
+	readings(&scene, "web", 99, 30);
+	expect(&scene, "web firing 99 (muted); ");
+	scene.muted = false;
+	readings(&scene, "web", 99, 30);
+	expect(&scene, "web firing 99; ");
+	scene.muted = true;
+	readings(&scene, "web", 9, 70);
+	expect(&scene, "web resolved 9; ");
+	end(&scene);
+}
+
+static void subjects_are_bounded_and_the_rest_is_counted(void **state)
+{
+	struct scene scene;
+	struct engine_counts counts;
+	char name[16];
+	(void)state;
+	begin(&scene, "max(cpu_percent) > 90", NULL, 3);
+	for (int i = 0; i < 5; i++) {
+		snprintf(name, sizeof(name), "c%d", i);
+		readings(&scene, name, 99, 10);
+	}
+	engine_count(scene.engine, &counts);
+	assert_int_equal(counts.subjects, 3);
+	assert_int_equal(counts.firing, 3);
+	assert_int_equal(counts.refused, 2);
+	assert_int_equal(counts.rows, 5);
+	passes(&scene, 1000); /* who is gone makes room */
+	readings(&scene, "c9", 9, 10);
+	engine_count(scene.engine, &counts);
+	assert_int_equal(counts.subjects, 1);
+	end(&scene);
+}
+
+static int restore(void *arg, const struct engine_change *alert)
+{
+	return engine_restore(arg, alert);
+}
+
+static void a_restart_neither_repeats_nor_forgets(void **state)
+{
+	struct scene before, after;
+	(void)state;
+	begin(&before, "max(cpu_percent) > 90 for 1min", NULL, 10);
+	readings(&before, "web", 99, 90);
+	readings(&before, "db", 99, 30);
+	expect(&before, "web pending 99; web firing 99; db pending 99; ");
+	begin_at(&after, before.now, "max(cpu_percent) > 90 for 1min", NULL, 10);
+	assert_int_equal(engine_each_alert(before.engine, restore, after.engine), 0);
+	look(&after);
+	readings(&after, "web", 99, 10);
+	readings(&after, "db", 99, 30);
+	expect(&after, "db firing 99; ");
+	readings(&after, "web", 1, 70);
+	expect(&after, "web resolved 1; ");
+	end(&before);
+	end(&after);
+}
+
+static void a_clock_that_is_ahead_does_no_harm(void **state)
+{
+	struct scene scene;
+	struct tally_ctx *ctx;
+	(void)state;
+	begin(&scene, "max(cpu_percent) > 90", NULL, 10);
+	ctx = fake_host_ctx(scene.host);
+	show(&scene, fixture_stats_row(ctx, scene.now + CLOCK_HOUR, "web", 99, 1, 1));
+	look(&scene);
+	expect(&scene, "web firing 99; ");
+	scene.now += 2 * CLOCK_MINUTE;
+	readings(&scene, "web", 1, 10);
+	expect(&scene, "web resolved 1; ");
+	end(&scene);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_average_fires_after_its_time_and_is_resolved),
+		cmocka_unit_test(a_peak_shorter_than_its_time_only_pends),
+		cmocka_unit_test(a_threshold_of_its_own_ends_it),
+		cmocka_unit_test(without_rows_nothing_is_known),
+		cmocka_unit_test(a_sum_is_of_the_newest_values_of_a_services_containers),
+		cmocka_unit_test(a_rate_is_growth_per_second),
+		cmocka_unit_test(lines_that_match_are_counted),
+		cmocka_unit_test(few_rows_say_nothing_right_after_the_start),
+		cmocka_unit_test(a_state_counts_from_its_newest_row),
+		cmocka_unit_test(an_exit_code_is_the_value),
+		cmocka_unit_test(silence_is_about_containers_that_run),
+		cmocka_unit_test(a_service_outlives_its_container),
+		cmocka_unit_test(a_container_that_has_no_service_is_one_by_its_name),
+		cmocka_unit_test(who_is_muted_is_told_when_that_is_over),
+		cmocka_unit_test(subjects_are_bounded_and_the_rest_is_counted),
+		cmocka_unit_test(a_restart_neither_repeats_nor_forgets),
+		cmocka_unit_test(a_clock_that_is_ahead_does_no_harm),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
