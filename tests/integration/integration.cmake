@@ -34,6 +34,7 @@ tallyd_integration_test(fleet ALONE)
 tallyd_integration_test(status ALONE)
 tallyd_integration_test(changes ALONE)
 tallyd_integration_test(images ALONE)
+tallyd_integration_test(alert_rules BESIDE)
 
 # Plugins that break the rules, for `tallyd plugins test`.  Made as others make theirs: without
 # sanitizers.

@@ -191,7 +191,25 @@ static void every_problem_of_a_text_is_told_at_once(void **state)
 		"t.conf:12: [input.A]: \"A\" cannot be a plugin's name (a-z, 0-9 and _)\n"
 		"t.conf:13: [input.a:b c]: \"b c\" cannot be a label (letters, digits, _ . -)\n"
 		"t.conf:14: a section without a closing ]\n"
-		"t.conf:15: unexpected \"trailing\" after the section's ]\n");
+		"t.conf:15: unexpected \"trailing\" after the section's ]\n"
+		"t.conf:17: [alert.a] is already at t.conf:16; a second one needs another name\n"
+		"t.conf:18: [alert.a:b] has no name of its own: write [alert.NAME]\n");
+}
+
+static void a_rule_is_an_instance_of_its_input(void **state)
+{
+	struct fixture *fixture = *state;
+	struct config *config = NULL;
+	const char *text = "[alert.busy-1]\nwhen = x\n[input.alert]\n";
+	assert_int_equal(config_parse("t.conf", text, strlen(text), &config, &fixture->problems),
+			 0);
+	assert_string_equal(config->sections[0].name, "alert.busy-1");
+	assert_string_equal(config->sections[0].kind, "input");
+	assert_string_equal(config->sections[0].plugin, "alert");
+	assert_string_equal(config->sections[0].label, "busy-1");
+	assert_true(config_is_rule(&config->sections[0]));
+	assert_false(config_is_rule(&config->sections[1]));
+	config_destroy(config);
 }
 
 static void a_line_may_be_long_but_not_longer(void **state)
@@ -345,6 +363,7 @@ int main(void)
 		TEST(a_section_name_longer_than_fifty_bytes_stays_whole),
 		TEST(carriage_returns_and_a_byte_order_mark_are_passed_over),
 		TEST(every_problem_of_a_text_is_told_at_once),
+		TEST(a_rule_is_an_instance_of_its_input),
 		TEST(a_line_may_be_long_but_not_longer),
 		TEST(a_nul_byte_and_foreign_bytes_are_told),
 		TEST(the_number_of_keys_is_bounded),

@@ -105,12 +105,14 @@ static int alert_round(struct alert *alert, bool all)
 	pthread_mutex_lock(&alert->lock);
 	int r = engine_look(alert->engine, all, tally_now(alert->ctx), alert_change,
 			    &alert->outbox);
-	engine_count(alert->engine, &counts);
-	bool news = alert_is_news(alert, before, &counts);
+	bool count = all || alert->outbox.sequence != before;
+	if (count)
+		engine_count(alert->engine, &counts);
+	bool news = count && alert_is_news(alert, before, &counts);
 	if (news)
 		saved = saved_collect(alert->ctx, alert->engine, &alert->outbox);
 	pthread_mutex_unlock(&alert->lock);
-	if (all)
+	if (count)
 		alert_count(alert, &counts);
 	if (r < 0 || (news && !saved))
 		tally_log(alert->ctx, TALLY_ERROR, "out of memory: changes may be lost");
