@@ -172,15 +172,22 @@ static size_t json_count_digits(uint64_t value)
 	return n + (value >= 10) + (value >= 100) + (value >= 1000);
 }
 
+static const uint64_t json_exact = UINT64_C(1) << 53; /* up to there a double holds each */
+
 void json_write_int(struct json_writer *json, int64_t value)
 {
 	/* Unsigned, since -INT64_MIN does not fit. */
 	uint64_t magnitude = value < 0 ? -(uint64_t)value : (uint64_t)value;
-	size_t len = json_count_digits(magnitude) + (value < 0);
+	bool quoted = json->ints_as_text && magnitude > json_exact;
+	size_t len = json_count_digits(magnitude) + (value < 0) + 2 * quoted;
 	char *at = json_add_word(json, len);
 	if (!at)
 		return;
-	json_format_digits(at + len, magnitude);
+	json_format_digits(at + len - quoted, magnitude);
+	if (quoted) {
+		at[0] = at[len - 1] = '"';
+		at++;
+	}
 	if (value < 0)
 		*at = '-';
 }
@@ -253,6 +260,14 @@ void json_write_real(struct json_writer *json, double value)
 void json_write_time(struct json_writer *json, int64_t ns)
 {
 	char text[RFC3339_SIZE + 2];
+	if (json->times == JSON_TIMES_SECONDS) {
+		json_write_real(json, (double)ns / 1e9);
+		return;
+	}
+	if (json->times == JSON_TIMES_MS) {
+		json_write_int(json, ns / 1000000);
+		return;
+	}
 	size_t len = rfc3339_format(ns, text + 1);
 	text[0] = '"';
 	text[len + 1] = '"';

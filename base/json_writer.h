@@ -12,12 +12,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* How json_write_time() writes: as text, or as numbers since 1970; seconds may have decimals. */
+enum json_times { JSON_TIMES_RFC3339, JSON_TIMES_SECONDS, JSON_TIMES_MS };
+
 struct json_writer {
 	char *data; /* not NUL-terminated; free() it, or json_writer_done() */
 	size_t len;
 	size_t size, max;
 	int error; /* 0, -E2BIG: more than max, -ENOMEM */
 	bool comma;
+	/* May be set once it is initialized, and hold until json_writer_done(). */
+	bool ints_as_text; /* those that a double cannot hold, beyond 2^53 either way */
+	enum json_times times;
 };
 
 void json_writer_init(struct json_writer *json, size_t max); /* allocates nothing yet */
@@ -35,7 +41,7 @@ void json_write_int(struct json_writer *json, int64_t value);
 void json_write_real(struct json_writer *json, double value); /* shortest that reads back equal */
 void json_write_text(struct json_writer *json, const char *text, size_t len);
 void json_write_string(struct json_writer *json, const char *text); /* NULL: null */
-void json_write_time(struct json_writer *json, int64_t ns);         /* RFC 3339, UTC */
+void json_write_time(struct json_writer *json, int64_t ns);         /* RFC 3339, UTC, or as set */
 /* Text that should be JSON already: as it is if it is, but on one line, since NDJSON and
  * Server-Sent Events end at the first newline; else as a string. */
 void json_write_json(struct json_writer *json, const char *text, size_t len);

@@ -119,6 +119,39 @@ static void text_of_csv_is_no_formula_if_that_is_asked_for(void **state)
 	http_expect_problem(*state, "/api/v1/hosts?csv_safe=yes", 400, "csv_safe", "no such");
 }
 
+static void times_and_large_integers_are_written_as_asked_for(void **state)
+{
+	static const struct {
+		const char *how, *wanted;
+	} cases[] = {
+		{"", "\"time\":\"2026-01-01T11:59:59Z\",\"author\":\"ann\",\"number\":"
+		     "9007199254740993,"},
+		{"&times=s", "\"time\":1767268799,"},
+		{"&times=ms", "\"time\":1767268799000,"},
+		{"&ints=string", "\"number\":\"9007199254740993\","},
+		{"&ints=string&order=desc", "\"number\":\"-9007199254740993\","},
+		{"&ints=string", "\"number\":9007199254740992,"},
+		{"&ints=string", "\"number\":-5,"},
+		{"&format=csv&times=s", "1767268799,ann,9007199254740993,"},
+		{"&format=ndjson&times=ms&ints=string",
+		 "{\"time\":1767268799000,\"author\":\"ann\",\"number\":\"9007199254740993\","},
+	};
+	static const int64_t numbers[] = {9007199254740993, -9007199254740993, 9007199254740992,
+					  -5};
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		http_add_note(*state, 1, "ann", numbers[i], "x");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char target[200];
+		snprintf(target, sizeof(target), "/api/v1/tables/notes?limit=10%s", cases[i].how);
+		struct http_answer answer = http_ok(state, target);
+		if (!strstr(answer.body, cases[i].wanted))
+			fail_msg("%s is not in %s", cases[i].wanted, answer.body);
+		http_free(&answer);
+	}
+	http_expect_problem(*state, "/api/v1/tables/notes?ints=hex", 400, "ints", "number, string");
+	http_expect_problem(*state, "/api/v1/containers?times=iso", 400, "times", "rfc3339, s, ms");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -126,6 +159,7 @@ int main(void)
 		WITH_DATA(rows_of_a_table_come_in_pages),
 		EMPTY(rows_of_a_table_come_as_ndjson_and_csv),
 		EMPTY(text_of_csv_is_no_formula_if_that_is_asked_for),
+		EMPTY(times_and_large_integers_are_written_as_asked_for),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -76,10 +76,11 @@ enum list_order { ORDER_ASC, ORDER_DESC };
 struct arguments {
 	struct window window;
 	int64_t limit, order, format, csv_safe, gone, outdated;
-	int64_t step, points, aggregates, times, group_by; /* of series */
-	int64_t before, after;                             /* of logs */
-	int64_t by, span;                                  /* of /top */
-	int64_t tail;                                      /* of streams */
+	int64_t times, ints;                        /* how they are written */
+	int64_t step, points, aggregates, group_by; /* of series */
+	int64_t before, after;                      /* of logs */
+	int64_t by, span;                           /* of /top */
+	int64_t tail;                               /* of streams */
 };
 
 /* Checks the parameters of context->target against a route.  0, or -EINVAL with a problem written

@@ -86,7 +86,7 @@ void csv_write_cell(struct json_writer *out, uint16_t type, const struct tally_c
 	if (type == TALLY_TEXT || type == TALLY_JSON) {
 		bool number = type == TALLY_JSON && csv_is_number(cell);
 		csv_write_text(out, cell->text, cell->len, safe && !number);
-	} else if (type == TALLY_TIME) {
+	} else if (type == TALLY_TIME && out->times == JSON_TIMES_RFC3339) {
 		json_write_raw(out, time, rfc3339_format(cell->i, time));
 	} else {
 		out->comma = false;

@@ -110,6 +110,8 @@ int request_route(struct request *request)
 
 void endpoint_answer(const struct endpoint *endpoint, struct context *context)
 {
+	context->builder->body.times = (enum json_times)context->args->times;
+	context->builder->body.ints_as_text = context->args->ints != 0;
 	endpoint->answer(context);
 	catalog_drop(context->catalog);
 	context->catalog = NULL;

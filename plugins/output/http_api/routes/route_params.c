@@ -1,7 +1,7 @@
 /*
  * The specifications of all parameters: data only, read by message/arguments.c when a request comes
  * and by openapi/generate.c when tallyd is built.  The order of choices is that of the enumeration
- * that the endpoint reads the value as (list_format, list_order, series_format, series_times, the
+ * that the endpoint reads the value as (list_format, list_order, series_format, json_times, the
  * aggregates of query/fields.c, the rankings of top.c).
  */
 #include "routes/route_params.h"
@@ -143,8 +143,19 @@ const struct param_spec param_times = {
 	.choices = "rfc3339|s|ms",
 	.fallback = "rfc3339",
 	AT(times),
-	.help = "How times are written.",
+	.help = "How times are written: as text, or as numbers, seconds (with decimals) or whole "
+		"milliseconds since 1970.",
 	.component = "times",
+};
+/* JavaScript has no other numbers than doubles. */
+const struct param_spec param_ints = {
+	.name = "ints",
+	.type = PARAM_CHOICE,
+	.choices = "number|string",
+	.fallback = "number",
+	AT(ints),
+	.help = "string: integers beyond 2^53, which a double cannot hold, are written as text.",
+	.component = "ints",
 };
 /* One parameter with commas rather than a repeated one: the answer has its series in this order,
  * and parameters are sorted so that requests can share answers. */

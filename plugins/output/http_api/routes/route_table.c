@@ -23,12 +23,13 @@
 	{                                                                                          \
 		__VA_ARGS__, NULL                                                                  \
 	}
+#define WRITTEN &param_times, &param_ints
 #define GRID(agg)                                                                                  \
 	&param_from, &param_to, &param_step, &param_points, &param_fields, &(agg),                 \
-		&param_series_format, &param_csv_safe, &param_times
+		&param_series_format, &param_csv_safe, WRITTEN
 #define PAGES                                                                                      \
 	&param_from, &param_to, &param_order, &param_limit, &param_cursor, &param_format,          \
-		&param_csv_safe
+		&param_csv_safe, WRITTEN
 
 #define LOG_FILTERS                                                                                \
 	&param_q, &param_regex, &param_stream, &param_level, &param_hosts, &param_name,            \
@@ -74,7 +75,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.cached = CACHE_CLASS_CONTAINERS,
 		.params = {PARAMS(&param_hosts, &param_state, &param_health, &param_name,
 				  &param_image, &param_label, &param_project, &param_service,
-				  &param_gone, &param_limit, &param_cursor)},
+				  &param_gone, &param_limit, &param_cursor, WRITTEN)},
 		.id = "listContainers",
 		.tag = "Containers",
 		.summary = "Containers that exist, with their newest readings",
@@ -86,7 +87,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.answer = HANDLER(containers_one),
 		.class = HTTP_CONTAINERS,
 		.cached = CACHE_CLASS_CONTAINERS,
-		.params = {PARAMS(&param_container_id, &param_host)},
+		.params = {PARAMS(&param_container_id, &param_host, WRITTEN)},
 		.id = "getContainer",
 		.tag = "Containers",
 		.summary = "One container",
@@ -160,7 +161,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.class = HTTP_LOGS,
 		.cached = CACHE_CLASS_STATS,
 		.params = {PARAMS(&param_from, &param_to, &param_step, &param_points,
-				  &param_by_level, LOG_FILTERS),
+				  &param_by_level, LOG_FILTERS, &param_times),
 			   .range = CLOCK_HOUR, .grid = true},
 		.id = "getLogHistogram",
 		.tag = "Logs",
@@ -281,7 +282,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.cached = CACHE_CLASS_IMAGES,
 		.params = {PARAMS(&param_hosts, &param_references, &param_dangling,
 				  &param_outdated_images, &param_gone, &param_limit, &param_cursor,
-				  &param_format, &param_csv_safe)},
+				  &param_format, &param_csv_safe, WRITTEN)},
 		.id = "listImages",
 		.tag = "Images",
 		.summary = "Images, and which containers use them",
@@ -294,7 +295,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.class = HTTP_IMAGES,
 		.cached = CACHE_CLASS_IMAGES,
 		.params = {PARAMS(&param_from, &param_to, &param_hosts, &param_reference,
-				  &param_outdated, &param_limit, &param_cursor),
+				  &param_outdated, &param_limit, &param_cursor, WRITTEN),
 			   .range = WINDOW_LONGEST},
 		.id = "listVersions",
 		.tag = "Images",
@@ -310,7 +311,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.answer = HANDLER(images_one),
 		.class = HTTP_IMAGES,
 		.cached = CACHE_CLASS_IMAGES,
-		.params = {PARAMS(&param_image_id, &param_image_host)},
+		.params = {PARAMS(&param_image_id, &param_image_host, WRITTEN)},
 		.id = "getImage",
 		.tag = "Images",
 		.summary = "One image, on every host that has it",
@@ -340,7 +341,8 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.answer = HANDLER(stats_latest),
 		.class = HTTP_STATS,
 		.cached = CACHE_CLASS_STATS,
-		.params = {PARAMS(&param_hosts, &param_fields, &param_format, &param_csv_safe)},
+		.params = {PARAMS(&param_hosts, &param_fields, &param_format, &param_csv_safe,
+				  WRITTEN)},
 		.id = "getLatestStats",
 		.tag = "Readings",
 		.summary = "The newest readings of every container",
@@ -353,7 +355,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.class = HTTP_STATS,
 		.cached = CACHE_CLASS_STATS,
 		.params = {PARAMS(&param_by, &param_hosts, &param_span, &param_top_limit,
-				  &param_format, &param_csv_safe)},
+				  &param_format, &param_csv_safe, WRITTEN)},
 		.id = "getTop",
 		.tag = "Readings",
 		.summary = "The containers that use most",
@@ -367,6 +369,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.answer = HANDLER(hosts_list),
 		.class = HTTP_DAEMON,
 		.cached = CACHE_CLASS_CONTAINERS,
+		.params = {PARAMS(WRITTEN)},
 		.id = "listHosts",
 		.tag = "Hosts",
 		.summary = "Hosts and what their containers use",
@@ -377,6 +380,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.answer = HANDLER(hosts_summary),
 		.class = HTTP_DAEMON,
 		.cached = CACHE_CLASS_CONTAINERS,
+		.params = {PARAMS(WRITTEN)},
 		.id = "getSummary",
 		.tag = "Hosts",
 		.summary = "All of it in a few numbers",
@@ -399,7 +403,8 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.class = HTTP_TABLES,
 		.cached = CACHE_CLASS_STATS,
 		.params = {PARAMS(&param_table_name, &param_from, &param_to, &param_table_order,
-				  &param_limit, &param_cursor, &param_format, &param_csv_safe),
+				  &param_limit, &param_cursor, &param_format, &param_csv_safe,
+				  WRITTEN),
 			   .others = OTHERS_ARE_TAGS},
 		.id = "getTable",
 		.tag = "Tables",

@@ -13,9 +13,8 @@
 #include "query/container_groups.h"
 #include "query/fields.h"
 
-/* In the order of the choices of format= and times=. */
+/* In the order of the choices of format=. */
 enum series_format { FORMAT_JSON, FORMAT_ROWS, FORMAT_CSV, FORMAT_NDJSON };
-enum series_times { TIMES_RFC3339, TIMES_SECONDS, TIMES_MS };
 
 /* Fields times points times containers or groups. */
 enum { SERIES_MAX_CELLS = 2000000 };

@@ -6,10 +6,8 @@
  * smaller, and libraries for charts such as uPlot take arrays as they are.  Every container has a
  * value or a null for every time, so all arrays are of one length.
  */
-#include "base/clock.h"
 #include "routes/series.h"
 
-#include "base/rfc3339.h"
 #include <string.h>
 
 #include "message/csv.h"
@@ -29,17 +27,9 @@ static const struct tally_cell *series_cell(const struct series *series, uint32_
 	return row ? &row[field] : &gap;
 }
 
-/* Seconds are a real number only if they are not whole; charts take both. */
 static void write_time(const struct series *series, uint32_t point)
 {
-	struct json_writer *json = &series->context->builder->body;
-	int64_t time = series_time(series, point);
-	if (series->context->args->times == TIMES_RFC3339)
-		json_write_time(json, time);
-	else if (series->context->args->times == TIMES_MS)
-		json_write_int(json, time / CLOCK_MS);
-	else
-		json_write_real(json, (double)time / 1e9);
+	json_write_time(&series->context->builder->body, series_time(series, point));
 }
 
 static void write_value(const struct series *series, uint32_t subject, uint32_t point,
@@ -117,6 +107,8 @@ static void write_fields_meta(const struct series *series)
 static void write_meta(const struct series *series)
 {
 	struct json_writer *json = &series->context->builder->body;
+	const enum json_times times = json->times;
+	json->times = JSON_TIMES_RFC3339; /* times= is for charts */
 	json_write_key(json, "meta");
 	json_begin_object(json);
 	if (series->kind == SERIES_ONE)
@@ -142,6 +134,7 @@ static void write_meta(const struct series *series)
 		json_write_null(json);
 	write_fields_meta(series);
 	json_end_object(json);
+	json->times = times;
 }
 
 static void write_columns(const struct series *series, uint32_t subject)
@@ -238,13 +231,8 @@ static void write_ndjson_row(const struct series *series, uint32_t subject, uint
 static void write_csv_row(const struct series *series, uint32_t subject, uint32_t point)
 {
 	struct json_writer *json = &series->context->builder->body;
-	char time[RFC3339_SIZE];
-	if (series->context->args->times == TIMES_RFC3339) {
-		json_write_raw(json, time, rfc3339_format(series_time(series, point), time));
-	} else {
-		json->comma = false;
-		write_time(series, point);
-	}
+	const struct tally_cell time = {.i = series_time(series, point), .set = 1};
+	csv_write_cell(json, TALLY_TIME, &time, false);
 	if (series->kind != SERIES_ONE) {
 		const struct tally_cell *key = key_of(series, subject);
 		json_write_raw(json, ",", 1);
