@@ -49,7 +49,28 @@ static void the_top_is_sorted(void **state)
 	assert_int_equal(json_array_size(json_at(answer.json, "data")), 1); /* one has one sample */
 	assert_int_equal(json_integer_value(json_at(answer.json, "data.0.value")), 100);
 	http_free(&answer);
+	answer = http_ok(state, "/api/v1/top?by=mem_used_bytes&from=now-1h&agg=max");
+	assert_string_equal(text_at(&answer, "meta.by"), "mem_used_bytes");
+	assert_string_equal(text_at(&answer, "meta.agg"), "max");
+	assert_string_equal(text_at(&answer, "meta.unit"), "bytes");
+	assert_true(json_array_size(json_at(answer.json, "data")) > 1);
+	assert_true(json_number_value(json_at(answer.json, "data.0.value")) >=
+		    json_number_value(json_at(answer.json, "data.1.value")));
+	http_free(&answer);
+	answer = http_ok(state, "/api/v1/top?by=net_rx_bytes&to=now");
+	assert_string_equal(text_at(&answer, "meta.agg"), "rate");
+	assert_string_equal(text_at(&answer, "meta.unit"), "bytes/s");
+	http_free(&answer);
+	answer = http_ok(state, "/api/v1/top?from=now-5m");
+	assert_string_equal(text_at(&answer, "meta.agg"), "avg");
+	http_free(&answer);
 	http_expect_problem(*state, "/api/v1/top?by=disk", 400, "by", "cpu, mem, net, blk");
+	http_expect_problem(*state, "/api/v1/top?by=name", 400, "by", "neither a column");
+	http_expect_problem(*state, "/api/v1/top?by=", 400, "by", "neither a column");
+	http_expect_problem(*state, "/api/v1/top?agg=sum", 400, "agg", "avg, min, max, last, rate");
+	http_expect_problem(*state, "/api/v1/top?agg=rate", 400, "agg", "not a counter");
+	http_expect_problem(*state, "/api/v1/top?window=1h&from=now-1h", 400, "window", "either");
+	http_expect_problem(*state, "/api/v1/top?from=now-31d", 400, "from", "30 days");
 	http_expect_problem(*state, "/api/v1/top?window=2y", 400, "window", "duration");
 }
 

@@ -79,7 +79,7 @@ struct arguments {
 	int64_t times, ints;                        /* how they are written */
 	int64_t step, points, aggregates, group_by; /* of series */
 	int64_t before, after;                      /* of logs */
-	int64_t by, span;                           /* of /top */
+	int64_t agg, span;                          /* of /top */
 	int64_t tail;                               /* of streams */
 };
 

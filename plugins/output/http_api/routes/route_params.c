@@ -2,7 +2,7 @@
  * The specifications of all parameters: data only, read by message/arguments.c when a request comes
  * and by openapi/generate.c when tallyd is built.  The order of choices is that of the enumeration
  * that the endpoint reads the value as (list_format, list_order, series_format, json_times, the
- * aggregates of query/fields.c, the rankings of top.c).
+ * aggregates of query/fields.c and top.c).
  */
 #include "routes/route_params.h"
 
@@ -83,7 +83,7 @@ const struct param_spec param_span = {
 	.max = CLOCK_DAY,
 	.fallback = "2min",
 	AT(span),
-	.help = "How far back readings count: at most a day.",
+	.help = "How far back readings count: at most a day. Or give from and to.",
 	.example = "\"10min\"",
 };
 
@@ -166,11 +166,20 @@ const struct param_spec param_ids = {
 };
 const struct param_spec param_by = {
 	.name = "by",
+	.help = "cpu (percent of one core, the default), mem (used), net or blk (bytes per second "
+		"in "
+		"and out), or any column of numbers of container_stats.",
+	.example = "\"net_rx_bytes\"",
+};
+/* No fallback: it depends on the column, and on whether there is a range. */
+const struct param_spec param_top_agg = {
+	.name = "agg",
 	.type = PARAM_CHOICE,
-	.choices = "cpu|mem|net|blk",
-	.fallback = "cpu",
-	AT(by),
-	.help = "CPU (percent of one core), memory used, or bytes per second in and out.",
+	.choices = "avg|min|max|last|rate",
+	AT(agg),
+	.help = "How the readings of a container are put together. By default counters are rates "
+		"per "
+		"second, and others the last reading, or with from or to the average.",
 };
 
 /* ---- Lists --------------------------------------------------------------- */

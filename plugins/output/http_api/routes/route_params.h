@@ -30,6 +30,7 @@ extern const struct param_spec param_by_level, param_stream, param_level, param_
 extern const struct param_spec param_references, param_dangling;
 extern const struct param_spec param_reference, param_outdated, param_outdated_images;
 
+extern const struct param_spec param_top_agg;
 extern const struct param_spec param_ids, param_by, param_span, param_top_limit;
 extern const struct param_spec param_last_event_id, param_last_event_ids, param_topics;
 extern const struct param_spec param_tail, param_since, param_stream_fields;
