@@ -11,6 +11,7 @@
 enum console_exit { CONSOLE_OK = 0, CONSOLE_FAILED = 1, CONSOLE_USAGE = 2, CONSOLE_CONFIG = 3 };
 
 /* argv[0] is the command's name. */
+int console_top(const char *config_path, int argc, char *const *argv);
 int console_logs(const char *config_path, int argc, char *const *argv);
 
 /* Options of both, for getopt_long(): true if it was one. */

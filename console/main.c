@@ -1,5 +1,5 @@
 /*
- * tallyd-console: `tallyd logs`.  A program of its own, so that the daemon links
+ * tallyd-console: `tallyd top` and `tallyd logs`.  A program of its own, so that the daemon links
  * neither a terminal's library nor an HTTP client; `tallyd` finds it and starts it in its place
  * (core/commands/console.c).  One thread.
  *
@@ -16,6 +16,8 @@ int main(int argc, char **argv)
 	text_init();
 	if (argc >= 3 && strcmp(argv[2], "logs") == 0)
 		return console_logs(argv[1], argc - 2, argv + 2);
-	fprintf(stderr, "this is a part of tallyd: use `tallyd logs`\n");
+	if (argc >= 3 && strcmp(argv[2], "top") == 0)
+		return console_top(argv[1], argc - 2, argv + 2);
+	fprintf(stderr, "this is a part of tallyd: use `tallyd top` or `tallyd logs`\n");
 	return CONSOLE_USAGE;
 }

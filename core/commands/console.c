@@ -1,5 +1,5 @@
 /*
- * `tallyd logs`: starts the program that it is in its place.
+ * `tallyd top` and `tallyd logs`: starts the program that they are in its place.
  *
  * It is one of its own (console/), so that the daemon, which runs as long as its machine and has
  * much to lose, links neither what draws in a terminal nor what asks an HTTP API.  It is beside
@@ -69,6 +69,11 @@ static int console_start(const char *name, const struct command_line *line)
 	for (size_t i = 0; argv && i < n; i++)
 		free(argv[i]);
 	return COMMAND_FAILED;
+}
+
+int command_top(const struct command_line *line)
+{
+	return console_start("top", line);
 }
 
 int command_logs(const struct command_line *line)

@@ -47,7 +47,7 @@ static void help_wrap(const char *text, int indent)
 static void help_option(const struct command_option *option)
 {
 	enum { INDENT = 28 };
-	char head[64];
+	char head[160];
 	int len = snprintf(head, sizeof(head), "  %c%c%s--%s%s%s", option->letter ? '-' : ' ',
 			   option->letter ? option->letter : ' ', option->letter ? ", " : "  ",
 			   option->name, option->argument ? " " : "",

@@ -96,6 +96,17 @@ static const struct command_option logs_options[] = {
 	{0},
 };
 
+static const struct command_option top_options[] = {
+	{"once", '1', NULL, "print the table once; so it does where there is no terminal"},
+	{"json", 0, NULL, "print what the API says of them, once"},
+	{"filter", 0, "TEXT", "only rows with these words, also state:exited, label:tier=web"},
+	{"sort", 0, "name|state|health|cpu|mem|net|disk|up|image|project|host|note",
+	 "by this column, default name; numbers from the largest on"},
+	{"flat", 0, NULL, "not by compose project"},
+	COMMAND_API,
+	{0},
+};
+
 static const struct command_option help_options[] = {
 	{"format", 0, "text|markdown|shell|fish",
 	 "all commands as text (default), as chapters of a manual, or for a shell's completion"},
@@ -149,6 +160,14 @@ const struct command command_table[] = {
 		  "need an operator begin with a !.",
 	 .verbs = db_verbs,
 	 .run = command_db},
+	{.name = "top",
+	 .help = "show the containers live in the terminal, by the HTTP API",
+	 .about =
+		 "State, health, CPU, memory, network, disk, by compose project; ? lists the keys. "
+		 "TALLYD_URL, TALLYD_TOKEN, TALLYD_TOKEN_FILE and TALLYD_CACERT are the options' "
+		 "defaults.",
+	 .options = top_options,
+	 .run = command_top},
 	{.name = "logs",
 	 .arguments = "[NAME...]",
 	 .help = "show what containers printed, by the HTTP API; follow it with -f",

@@ -49,7 +49,7 @@ need_packages() {
 BUILD_PACKAGES=(gcc libc6-dev cmake ninja-build 'pkgconf|pkg-config' libinih-dev libltdl-dev
 	'libcurl4-openssl-dev|libcurl4-gnutls-dev|libcurl4-nss-dev' libjansson-dev
 	libmicrohttpd-dev libdeflate-dev libpcre2-dev libxxhash-dev libsqlite3-dev libpq-dev
-	libhiredis-dev)
+	libhiredis-dev libncurses-dev)
 
 # build_preset PRESET [CMAKE_OPTION…] configures and builds a preset; quiet unless it fails.
 build_preset() {

@@ -1,2 +1,3 @@
 tallyd_unit_test(console_text SOURCES unit/test_console_text.c LIBRARIES tallyd_console_objects)
 tallyd_unit_test(console_sse SOURCES unit/test_console_sse.c LIBRARIES tallyd_console_objects)
+tallyd_unit_test(console_figures SOURCES unit/test_console_figures.c LIBRARIES tallyd_console_objects)

@@ -1,0 +1,1 @@
+tallyd_fuzz_target(console SOURCES fuzz/fuzz_console.c LIBRARIES tallyd_console_objects)
