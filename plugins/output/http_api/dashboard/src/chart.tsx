@@ -125,7 +125,7 @@ function make(box: HTMLElement, latest: { current: ChartProps }): uPlot {
       series,
       bands,
       legend: { show: false },
-      padding: [8, 8, 0, 0],
+      padding: [8, 18, 0, 0],
       scales: { x: { time: true, range: () => latest.current.range }, y: { range: (_, __, high) => [0, high > 0 ? high * 1.08 : 1] } },
       axes: [
         { stroke: css("--dim"), grid, ticks: grid, size: 26, space: 70, font: "11px system-ui, sans-serif", values: timeTicks },

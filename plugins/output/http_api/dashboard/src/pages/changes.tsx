@@ -41,17 +41,22 @@ function valueText(kind: string, name: string, value: unknown): string {
   if (kind === "env_names") return "another value"; // what is stored is a hash
   if (kind === "limits" && typeof value === "number" && name.includes("mem")) return value > 0 ? join(bytes(value)) : "none";
   const text = typeof value === "string" ? value : JSON.stringify(value);
+  if (/^\d{4}-\d\d-\d\dT.*Z$/.test(text)) return dateTime(ms(text));
   return /^sha256:[0-9a-f]{64}$/.test(text) ? shortId(text) : text;
 }
 
 /** Each member that is different; of one that is only on one side, that it came or went. */
 function differences(change: Change): string[] {
   const { before, after, kind } = change;
-  const names = [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])];
+  if (kind === "oom") return ["its memory limit was hit"];
+  // An image's name stays when its tag has moved.
+  const same = (name: string) => JSON.stringify(before?.[name]) === JSON.stringify(after?.[name]);
+  const names = [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])].filter((name) => name === "image" || !same(name));
   return names.map((name) => {
     const [old, now] = [before?.[name], after?.[name]];
     if (kind === "env_names") return old === undefined ? `${name} added` : now === undefined ? `${name} removed` : `${name} changed`;
     if (old === undefined) return `${name}: ${valueText(kind, name, now)}`;
+    if (same(name) || (now === undefined && kind === "restart")) return `${name}: ${valueText(kind, name, old)}`;
     if (now === undefined) return `${name}: ${valueText(kind, name, old)} → ${NONE}`;
     return `${name}: ${valueText(kind, name, old)} → ${valueText(kind, name, now)}`;
   });

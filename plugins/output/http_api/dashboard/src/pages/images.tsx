@@ -28,7 +28,8 @@ function Users({ of, host }: { of: { container_id: string; name: string; outdate
         <span key={one.container_id}>
           {i > 0 && ", "}
           <a href={linkTo("container", one.name, { host, id: one.container_id })}>{one.name}</a>
-          {one.outdated && <Sign kind="look"> ⤒{one.outdated_since ? ` since ${dateTime(ms(one.outdated_since)).slice(5, 16)}` : ""}</Sign>}
+          {one.outdated && " "}
+          {one.outdated && <Sign kind="look">⤒{one.outdated_since ? ` since ${dateTime(ms(one.outdated_since)).slice(5, 16)}` : ""}</Sign>}
         </span>
       ))}
     </>

@@ -121,7 +121,7 @@ function Api({ metrics }: { metrics: Metric[] }) {
     <section class="card" aria-label="API">
       <h2>API</h2>
       <dl>
-        <div><dt>requests</dt><dd>{n(requests)}{failed ? <Sign kind="look"> {n(failed)} failed</Sign> : ""}</dd></div>
+        <div><dt>requests</dt><dd>{n(requests)}{failed ? <>{" "}<Sign kind="look">{n(failed)} failed</Sign></> : ""}</dd></div>
         <div><dt>a request takes</dt><dd>{requests && seconds !== null ? <Num of={{ value: plain((seconds / requests) * 1000).value, unit: "ms" }} /> : NONE}</dd></div>
         <div><dt>cache hits</dt><dd>{looked ? <Num of={percent((100 * (results.hit ?? 0)) / looked)} /> : NONE}</dd></div>
         <div><dt>cache</dt><dd><Num of={bytes(sumOf(metrics, "tallyd_http_api_cache_bytes"))} /></dd></div>
