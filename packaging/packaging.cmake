@@ -53,6 +53,12 @@ install(FILES packaging/grafana/containers.json packaging/grafana/prometheus.jso
 install(FILES sql/timescale/roles.sql DESTINATION ${CMAKE_INSTALL_DATADIR}/tallyd
 	COMPONENT timescale)
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT tallyd)
+install(DIRECTORY packaging/container DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT tallyd)
+install(FILES CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT tallyd)
+install(CODE "set(DOCS \${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DOCDIR})
+set(DATA \${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DATADIR}/tallyd)
+set(INCLUDE \${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_INCLUDEDIR})
+include(${PROJECT_SOURCE_DIR}/packaging/links.cmake)" COMPONENT tallyd)
 # Completions from the table of commands.
 set(completion ${CMAKE_BINARY_DIR}/completion)
 set(completions ${completion}/tallyd.bash ${completion}/_tallyd ${completion}/tallyd.fish)

@@ -15,3 +15,4 @@ set_tests_properties(integration_api_stores PROPERTIES RESOURCE_LOCK timescaledb
 tallyd_integration_test(prometheus BESIDE LABELS story)
 tallyd_integration_test(docs BESIDE LABELS story)
 tallyd_integration_test(split BESIDE LABELS story)
+tallyd_integration_test(snippets BESIDE)
