@@ -35,6 +35,7 @@ tallyd_integration_test(status ALONE)
 tallyd_integration_test(changes ALONE)
 tallyd_integration_test(images ALONE)
 tallyd_integration_test(alert_rules BESIDE)
+tallyd_integration_test(notify BESIDE)
 
 # Plugins that break the rules, for `tallyd plugins test`.  Made as others make theirs: without
 # sanitizers.
