@@ -18,7 +18,7 @@ static const struct {
 } columns[TABLE_COLUMNS] = {
 	[COLUMN_NAME] = {0, 12, 40}, [COLUMN_STATE] = {10, 0, 0},
 	[COLUMN_HEALTH] = {9, 0, 0}, [COLUMN_CPU] = {7 + 1 + MODEL_TRENDS, 0, 0},
-	[COLUMN_MEM] = {19, 0, 0},   [COLUMN_NET] = {17, 0, 0},
+	[COLUMN_MEM] = {19, 0, 0},   [COLUMN_NET] = {19, 0, 0},
 	[COLUMN_DISK] = {21, 0, 0},  [COLUMN_UP] = {10, 0, 0},
 	[COLUMN_IMAGE] = {0, 8, 40}, [COLUMN_PROJECT] = {0, 7, 24},
 	[COLUMN_HOST] = {0, 4, 24},  [COLUMN_NOTE] = {0, 8, 40},

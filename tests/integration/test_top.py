@@ -40,7 +40,7 @@ def fill(daemon, until):
             row = [None] * 34
             row[:4] = [at * 10**9, "alpha", ident(i), name]
             row[8], row[13] = 10.0 * i, i * 100 * 2**20
-            row[22], row[23], row[30], row[31] = n * 15000 * i, n * 7500, n * 15 * 4096, n * 15 * 1024
+            row[22], row[23], row[30], row[31] = n * 20000 * i, n * 7500, n * 15 * 4096, n * 15 * 1024
             readings.append(row)
     daemon.emit("container_stats", readings)
     daemon.lines("shop-web-1", ident(1), ["GET /cart", "\x1b[31mpayment\x1b[0m \x1b[2Jrefused"], "error")
@@ -85,7 +85,7 @@ def test_the_table_in_80_columns(top):
 
 def test_wider_and_narrower_terminals_have_more_and_fewer_columns(top):
     terminal = top("--filter", "shop", size=(120, 40))
-    terminal.shows("net ↓ ↑", "kB/s", "disk r w", "4 KiB/s")
+    terminal.shows("net ↓ ↑", "1.33 kB/s", "disk r w", "4 KiB/s")
     terminal.resize(200, 40)
     terminal.shows("image", "nginx:1.25", "⚠", "exit 137 (out of memory), 4 restarts", "up")
     terminal.resize(60, 10)
@@ -140,7 +140,7 @@ def test_one_container_with_its_charts_and_its_log(top, daemon):
     terminal = top("--filter", "shop-web")
     terminal.shows("shop-web-1")
     terminal.keys("Down", "Enter")
-    screen = terminal.shows("CPU 10 %", "Memory 100 MiB", "Network ↓ 1 kB/s", "GET /cart", "payment ␛[2Jrefused")
+    screen = terminal.shows("CPU 10 %", "Memory 100 MiB", "Network ↓ 1.33 kB/s", "GET /cart", "payment ␛[2Jrefused")
     assert re.search("[⠁-⣿]{20}", screen) and "memory 512 MiB" in screen and "project shop" in screen
     daemon.lines("shop-web-1", ident(1), ["it goes on"])
     terminal.shows("it goes on")
