@@ -31,6 +31,10 @@ conninfo = host={dir} dbname=nobody
 buffer = spool
 [output.redis]
 url = unix://{dir}/nobody.redis
+[output.notify]
+url = http://127.0.0.1:1/
+[alert.busy]
+when = avg(cpu_percent) > 90
 [output.http_api]
 listen = 127.0.0.1:{port}
 store = sqlite
