@@ -49,7 +49,7 @@ function RangeChoice() {
     <label>
       <span class="hidden">Range of time</span>
       <select value={known ? from : "fixed"} title={`times are of ${zone}`} onChange={(event) => setQuery({ from: event.currentTarget.value, to: undefined, at: undefined, line: undefined })}>
-        {!known && <option value="fixed">{`${dateTime(timeOf(from)).slice(5)} – ${live ? "now" : clock(timeOf(to))}`}</option>}
+        {!known && <option value="fixed">{live && from.startsWith("now-") ? `last ${duration((Date.now() - timeOf(from)) / 1000)}` : `${dateTime(timeOf(from)).slice(5)} – ${live ? "now" : clock(timeOf(to))}`}</option>}
         {RANGES.map(([value, title]) => <option key={value} value={value}>{title}</option>)}
       </select>
     </label>

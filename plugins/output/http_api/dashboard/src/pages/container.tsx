@@ -19,6 +19,7 @@ import { addField, aroundOf, lineTime, LogTools, NoLines, searchOf } from "./log
 const POINTS = 300;
 const FIELDS = ["cpu_percent", "mem_used_bytes", "net_rx_bytes", "net_tx_bytes", "blk_read_bytes", "blk_write_bytes", "throttled_ns", "pids"] as const;
 const BANDS = "cpu_percent,mem_used_bytes";
+const RATES = ["net_rx_bytes", "net_tx_bytes", "blk_read_bytes", "blk_write_bytes", "throttled_ns"] as const;
 type Name = (typeof FIELDS)[number];
 type Columns = Record<Name, Column>;
 
@@ -42,6 +43,9 @@ async function history(id: string, host: string | undefined, from: string, to: s
     get<Answer>(path, { ...common, fields: FIELDS.join(",") }, signal),
     get<Edges>(path, { ...common, fields: BANDS, agg: "min,max" }, signal),
   ]);
+  // Of a point that is not over, a rate is that of a part of it over all of it: it would always fall at the end.
+  const last = mean.time.length - 1;
+  if (last >= 0 && (mean.time[last] + mean.meta.step) * 1000 > Date.now()) for (const name of RATES) mean[name][last] = null;
   // A point may have come between the two answers.
   const same = edges.time.length === mean.time.length && edges.time[0] === mean.time[0];
   const none = mean.time.map(() => null);
