@@ -1,6 +1,6 @@
 /*
  * Instructions of output.sqlite, beside those of bare SQLite with the same rows: written, rolled
- * up, asked for.  Rows of container_stats every 10 s.
+ * up, asked for; and of the index of a log's text.  Rows of container_stats every 10 s.
  */
 #include <sqlite3.h>
 #include <stdio.h>
@@ -8,8 +8,11 @@
 
 #include "base/clock.h"
 #include "counted.h"
+#include "maintenance/log_lines.h"
 #include "maintenance/rollup.h"
+#include "maintenance/text_index.h"
 #include "store.h"
+#include "store/log_text.h"
 
 enum { ROWS = 1000, EVERY_S = 10, HALF_MINUTES = 10 };
 enum { HALF = COUNTED_CONTAINERS * HALF_MINUTES * 60 / EVERY_S, ALL = 4 * HALF };
@@ -265,6 +268,65 @@ static void count_reading(void)
 	counted("SQLite: a page of 20 lines of a container", 1, ask, &query);
 }
 
+/* ---- Text ------------------------------------------------------------------------- */
+
+enum { TEXT_A_MINUTE = 256, TEXT_BATCHES = 3 };
+static struct tally_batch *said[TEXT_BATCHES];
+
+/* As an access log has it, with numbers that are never the same. */
+static struct tally_batch *said_batch(const struct tally_table *logs, uint32_t first)
+{
+	struct tally_batch *batch = counted_batch(ctx, logs, LOG_TEXT_LINES, first, 0);
+	uint32_t message = (uint32_t)catalog_column(logs, "message");
+	for (uint32_t i = 0; i < LOG_TEXT_LINES; i++) {
+		struct tally_cell *row =
+			(struct tally_cell *)(uintptr_t)&batch->cells[(size_t)i * logs->n_columns];
+		uint32_t n = (first + i) * 2654435761U;
+		char text[200];
+		int len = snprintf(text, sizeof(text),
+				   "192.0.2.%u - - [31/Jan/2026:11:%02u:%02u +0000] \"GET "
+				   "/api/v1/things/%u HTTP/1.1\" 200 %u \"-\" \"Mozilla/5.0 "
+				   "(X11; Linux x86_64)\" id=%08x",
+				   n >> 24, i / 60 % 60, i % 60, n % 99991, n % 90001, n);
+		tally_put_int(row, 0,
+			      COUNTED_BEGIN + CLOCK_HOUR +
+				      (first + i) * (CLOCK_MINUTE / TEXT_A_MINUTE));
+		tally_put_text(ctx, batch, row, message, text, (size_t)len);
+	}
+	return batch;
+}
+
+static void write_said(void *arg)
+{
+	uint32_t *next = arg;
+	write_batch(said[(*next)++]);
+}
+
+static void index_block(void *arg)
+{
+	int r = text_index_step(store, arg);
+	counted_check(r == 1, fake_host_reason(host));
+}
+
+/* What is written last is not counted. */
+static void count_text(const struct tally_table *logs)
+{
+	const struct stored_table *stored = catalog_find(&store->catalog, logs->name);
+	uint32_t next = 0;
+	int r = 1;
+	for (uint32_t i = 0; i < TEXT_BATCHES; i++)
+		said[i] = said_batch(logs, i * LOG_TEXT_LINES);
+	counted("SQLite: a log line, written", LOG_TEXT_LINES, write_said, &next);
+	write_said(&next);
+	while (r > 0)
+		r = log_lines_step(store, stored, COUNTED_BEGIN + 3 * CLOCK_HOUR, CLOCK_HOUR);
+	counted_check(r == 0, fake_host_reason(host));
+	counted("SQLite: the text of a log line, indexed", LOG_TEXT_LINES, index_block,
+		(void *)(uintptr_t)stored);
+	for (uint32_t i = 0; i < TEXT_BATCHES; i++)
+		tally_batch_drop(ctx, said[i]);
+}
+
 int main(int argc, char **argv)
 {
 	struct sqlite_config *config;
@@ -285,10 +347,12 @@ int main(int argc, char **argv)
 	maintenance_stop(store); /* what it does would be counted now and then, as would these: */
 	sqlite3_exec(store->db, "PRAGMA wal_autocheckpoint = 0", NULL, NULL, NULL);
 	bare_open();
-	count_writing(counted_load("docker_logs")->tables[0]);
+	const struct tally_table *logs = counted_load("docker_logs")->tables[0];
+	count_writing(logs);
 	counted("SQLite: floor, a row by a bare prepared INSERT", ROWS, bare_write, NULL);
 	count_rolling_up();
 	count_reading();
+	count_text(logs);
 	sqlite3_finalize(bare_insert);
 	sqlite3_close(bare);
 	for (int i = 0; i < 2; i++)

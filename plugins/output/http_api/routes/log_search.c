@@ -1,8 +1,8 @@
 /*
- * Windows of time: each is one query, four times as long as the one before if that was quick, half
- * as long if it was slow, a sixteenth if it was not done in a third of the time that was left.  So
- * the store need not know how to stop and say where, any store will do, and what was found is
- * without a hole up to the edge of the last window.
+ * Windows of time: each is one query, four or sixteen times as long as the one before if that was
+ * quick, half as long if it was slow, a sixteenth if it was not done in a third of the time that
+ * was left.  So the store need not know how to stop and say where, any store will do, and what was
+ * found is without a hole up to the edge of the last window.
  *
  * What a store cannot do is done here, on its rows: regular expressions, which the stores either
  * have in other dialects or not at all, and sets of containers that are too large for a query.
@@ -236,13 +236,15 @@ static void log_search_range(const struct query *query, int64_t ret[2])
 		ret[0] = after->i;
 }
 
-/* Of the next window.  Twice as long, or four times, only where few rows are. */
+/* Of the next window.  Longer only where few rows are: four times, or sixteen where a store knows
+ * of whole stretches that they have no such line. */
 static int64_t log_search_width(const struct log_search_run *run, int64_t width, int64_t took,
 				int64_t whole)
 {
 	bool few = !log_search_looks(run->search) || run->seen < LOG_SEARCH_ROWS / 8;
+	int64_t factor = took * 200 < whole ? 16 : 4;
 	if (took * 20 < whole && few)
-		return width < INT64_MAX / 4 ? width * 4 : width;
+		return width < INT64_MAX / factor ? width * factor : width;
 	return took * 5 > whole && width > 1 ? width / 2 : width;
 }
 

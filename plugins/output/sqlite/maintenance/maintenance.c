@@ -24,6 +24,7 @@ enum { MAINTENANCE_EVERY_SECONDS = 30 };
 #define MAINTENANCE_LONG_STEP (50 * CLOCK_MS)  /* ns */
 #define MAINTENANCE_SHORT_STEP (10 * CLOCK_MS) /* ns */
 #define MAINTENANCE_MAX_SPAN CLOCK_DAY
+#define MAINTENANCE_INDEX_TIME (10 * CLOCK_SECOND)
 
 struct maintenance_round {
 	struct store *store;
@@ -106,11 +107,12 @@ static int maintenance_delete(struct store *store, const struct stored_table *st
 }
 
 /* Of a log: a block of the index of its text at a time, also to forget those whose lines are gone,
- * which is why it comes last. */
+ * which is why it comes last.  The lines of a year are indexed over many rounds. */
 static int maintenance_index(struct store *store, const struct stored_table *stored)
 {
+	int64_t until = tally_monotonic(store->ctx) + MAINTENANCE_INDEX_TIME;
 	int r = log_lines_are_counted(stored);
-	while (r > 0 && !store_makes_way(store)) {
+	while (r > 0 && !store_makes_way(store) && tally_monotonic(store->ctx) < until) {
 		pthread_mutex_lock(&store->turn);
 		r = database_check_room(store->ctx, store->db, store->path, 0,
 					DATABASE_LEFT_BY_ROLLUPS);
