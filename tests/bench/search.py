@@ -24,7 +24,7 @@ from waiting import wait_for  # noqa: E402
 
 LINES = int(os.environ.get("BENCH_LINES", "1000000"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "5"))
-CONTAINERS, HOURS, BLOCK = 60, 24, 4096
+CONTAINERS, HOURS = 60, 24
 SECTIONS = """
 [input.replay]
 file = {dir}/rows
@@ -103,7 +103,7 @@ def ask(daemon, folder, kind, words, end, connections):
     return f"{float(found[0]):.0f} req/s, p50 {found[1]}, p99 {found[2]} {wrong[1] if wrong else ''}"
 
 
-def measure(store, section, folder, end, words, sql):
+def measure(store, section, folder, end, words, sql, first):
     daemon = Tallyd(folder / store, SECTIONS % (section(folder / store), store))
     os.link(folder / "rows", daemon.dir / "rows")
     daemon.start()
@@ -112,7 +112,8 @@ def measure(store, section, folder, end, words, sql):
 
         def blocks():
             return int(sql(daemon, 'select count(*) from {text} where slice = -1'))
-        wait_for(lambda: blocks() >= LINES // (BLOCK * 3 // 2) - 1, 900)
+        # The newest first: so up to the first line.
+        wait_for(lambda: blocks() and int(sql(daemon, first)) < end - HOURS * 3600 + 120, 900)
         print(f"{store}: {blocks()} blocks, {int(sql(daemon, 'select sum(length(bits)) from {text}')) / LINES:.1f} "
               "bytes of index a line", flush=True)
         for kind in KINDS:
@@ -146,9 +147,10 @@ def main():
             folder = Path(name)
             words, size = fill(folder / "rows", end)
             print(f"{LINES} lines of {size / LINES:.0f} bytes in {HOURS} h, {CONTAINERS} containers", flush=True)
-            measure("sqlite", lambda _: "[output.sqlite]\npath = {db}", folder, end, words, on_sqlite)
+            measure("sqlite", lambda _: "[output.sqlite]\npath = {db}", folder, end, words, on_sqlite,
+                    'select min("from") / 1000000000 from {text}')
             measure("timescale", lambda _: f"[output.timescale]\nconninfo = {postgres.conninfo()}", folder, end, words,
-                    on_postgres)
+                    on_postgres, 'select floor(extract(epoch from min("from")))::bigint from {text}')
     finally:
         postgres.leave()
 
