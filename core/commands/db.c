@@ -247,6 +247,10 @@ int command_db(const struct command_line *line)
 {
 	char *words[DB_WORDS];
 	int n = db_words(line, words);
+	/* A word of its own: a plugin that does not know it does nothing, and not everything. */
+	char dry_run[] = "dry-run";
+	if (command_value(line, dry_run))
+		words[0] = dry_run;
 	struct db db = {.only = line->argc > n ? line->argv[n] : NULL,
 			.json = command_value(line, "json") != NULL,
 			.command = {.size = sizeof(db.command), .argc = n, .argv = words}};

@@ -58,8 +58,14 @@ static const struct command_option once_options[] = {
 	{0},
 };
 
+static const struct command_option migrate_options[] = {
+	{"dry-run", 0, NULL, "show the migrations and tables that it would make; change nothing"},
+	COMMAND_JSON,
+	{0},
+};
+
 static const struct command_verb db_verbs[] = {
-	{"migrate", "[INSTANCE]", "create or change a database's tables", NULL},
+	{"migrate", "[INSTANCE]", "create or change a database's tables", migrate_options},
 	{"status", "[INSTANCE]", "show a database's tables, rollups, clock and compression",
 	 json_only},
 	{"check", "[INSTANCE]", "read every page of database files and spools; changes nothing",

@@ -262,7 +262,8 @@ struct tally_watcher {
 	void (*watch)(void *self, const struct tally_batch *batch);
 };
 
-/* A command for one configured instance: `tallyd db migrate` gives argv = {"migrate"}. */
+/* A command for one configured instance: `tallyd db migrate` gives argv = {"migrate"}, with
+ * --dry-run argv = {"dry-run"}. */
 struct tally_command {
 	uint32_t size;
 	int argc;

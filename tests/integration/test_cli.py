@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import sqlite3
 import subprocess
 
 import pytest
@@ -156,6 +157,26 @@ def test_config_and_plugins_for_programs(daemon):
     assert info["kind"] == "input" and info["tables"][0]["name"] == "counter"
     assert any(option["name"] == "interval" for option in info["sections"]["input.counter"])
     assert json.loads(tallyd_alone("version", "--json").stdout)["abi"].startswith("1.")
+
+
+def test_a_dry_run_of_sqlite_shows_what_the_daemon_would_do(tallyd):
+    files = sorted(path.stem for path in (ROOT / "sql/sqlite").glob("[0-9]*.sql"))
+    d = tallyd("[input.docker_stats]\nendpoint = unix:///nowhere\n[buffer.batch]\n[output.sqlite]\npath = {db}\n")
+    first = d.call("db", "migrate", "--dry-run")
+    assert first.returncode == 0, first.stderr
+    for name in files:
+        assert f"  would apply migration {name}: " in first.stdout
+    assert "      CREATE TABLE tally_tables\n" in first.stdout
+    assert "  would create table container_stats\n" in first.stdout and not d.db_path.exists()
+    d.start(ready="ready:").stop()
+    db = sqlite3.connect(d.db_path, isolation_level=None)
+    db.execute("delete from tally_migrations where name = ?", [files[-1]])
+    db.execute("pragma wal_checkpoint(truncate)")
+    db.close()
+    before = d.db_path.read_bytes()
+    told = d.call("db", "migrate", "--dry-run", "sqlite").stdout
+    assert f"  would apply migration {files[-1]}: " in told and files[-2] not in told
+    assert "1 migration to apply, by the daemon at its next start" in told and d.db_path.read_bytes() == before
 
 
 def test_db_for_programs(tallyd, tmp_path):

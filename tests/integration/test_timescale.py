@@ -231,6 +231,44 @@ def test_status_says_mode_migrations_and_tables(daemon, server, database):
     assert d.call("db", "drop").returncode == 2
 
 
+def test_a_dry_run_shows_what_would_be_done_and_does_nothing(daemon, server, database):
+    def schemas():
+        return server.sql("select nspname from pg_namespace where nspname !~ '^pg_' order by 1", database)
+
+    d = daemon()
+    before = schemas()
+    first = d.call("db", "migrate", "--dry-run")
+    assert first.returncode == 0, first.stderr
+    files = sorted(path.stem for path in (ROOT / "sql/timescale").glob("[0-9]*.sql"))
+    for name in files:
+        assert f"  would apply migration {name}: " in first.stdout
+    assert "      create table tally.clock\n" in first.stdout and "  would create table counter\n" in first.stdout
+    assert f"  {len(files)} migrations to apply\n" in first.stdout and schemas() == before
+    assert d.call("db", "migrate").returncode == 0
+    again = d.call("db", "migrate", "--dry-run")
+    assert again.stdout == "output.timescale\n  0 migrations to apply\n", again
+    # A newer program at an older database.
+    server.sql(f"delete from tally.migrations where version = {VERSIONS[-1]}", database)
+    last = json.loads(d.call("db", "migrate", "--dry-run", "--json").stdout)[0]
+    assert last["ok"] and last["lines"][0]["text"].startswith(f"would apply migration {files[-1]}: ")
+    assert server.sql("select max(version) from tally.migrations", database) == [[str(VERSIONS[-2])]]
+
+
+def test_refresh_has_minutes_rolled_up_again(daemon, server, database):
+    d = daemon()
+    assert d.call("db", "migrate").returncode == 0
+    server.sql("update tally.marks set rolled_to = '2026-01-01T02:00:00Z' where level = 1", database)
+    if server.sql("select count(*) from tally.marks where level = 1", database) == [["0"]]:
+        server.sql("insert into tally.marks (\"table\", level, rolled_to) "
+                   "values ('counter', 1, '2026-01-01T02:00:00Z')", database)
+    asked = d.call("db", "refresh", "2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z", "timescale")
+    assert asked.returncode == 0, asked.stderr
+    for words, told in ((["2026-01-01T01:00:00Z", "2026-01-01T00:00:00Z"], "TO must be after FROM"),
+                        (["yesterday", "2026-01-01T00:00:00Z"], "is not a time like")):
+        wrong = d.call("db", "refresh", *words)
+        assert wrong.returncode == 1 and told in wrong.stderr
+
+
 def told(d):
     """All that a daemon with this configuration says, until it is known that it does not work."""
     answers = [d.call(*words) for words in (("check",), ("config", "dump"), ("config", "explain"),

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "database.h"
 #include "database_check.h"
+#include "dry_run.h"
 #include "maintenance/trusted_clock.h"
 #include "schema/migration.h"
 #include "store.h"
@@ -142,20 +143,23 @@ static int command_at(struct command *command, const char *path, const char *ver
 
 int command_run(struct tally_ctx *ctx, const void *config, const struct tally_command *command)
 {
-	static const char *const verbs[] = {"migrate", "status", "check", "confirm-clock"};
+	static const char *const verbs[] = {"migrate", "dry-run", "status", "check",
+					    "confirm-clock"};
 	struct command run = {.ctx = ctx, .config = config};
 	const char *verb = command->argc > 0 ? command->argv[0] : "";
 	size_t v = 0;
 	if (strcmp(verb, "refresh") == 0)
 		return tally_fail(ctx, ENOSYS, "nothing but tallyd writes there");
-	while (v < 4 && strcmp(verb, verbs[v]) != 0)
+	while (v < 5 && strcmp(verb, verbs[v]) != 0)
 		v++;
-	if (v == 4)
+	if (v == 5)
 		return tally_fail(ctx, EINVAL,
 				  "migrate, status, check or confirm-clock, not \"%s\"", verb);
 	auto_free char *path = store_path(ctx, config);
 	if (!path)
 		return tally_fail(ctx, ENOMEM, "no memory");
+	if (strcmp(verb, "dry-run") == 0)
+		return dry_run_migrate(ctx, config, path, command->tables);
 	return strcmp(verb, "check") == 0 ? database_check_run(ctx, path)
 					  : command_at(&run, path, verb);
 }

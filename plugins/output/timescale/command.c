@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/rfc3339.h"
+#include "dry_run.h"
 #include "maintenance/trusted_clock.h"
 #include "maintenance/watermarks.h"
 #include "schema/migration.h"
@@ -192,8 +193,9 @@ static int command_refresh(struct store *store, const struct tally_command *comm
 
 static bool command_knows(const char *verb)
 {
-	return strcmp(verb, "migrate") == 0 || strcmp(verb, "status") == 0 ||
-	       strcmp(verb, "confirm-clock") == 0 || strcmp(verb, "refresh") == 0;
+	return strcmp(verb, "migrate") == 0 || strcmp(verb, "dry-run") == 0 ||
+	       strcmp(verb, "status") == 0 || strcmp(verb, "confirm-clock") == 0 ||
+	       strcmp(verb, "refresh") == 0;
 }
 
 int command_run(struct tally_ctx *ctx, const void *config, const struct tally_command *command)
@@ -215,6 +217,7 @@ int command_run(struct tally_ctx *ctx, const void *config, const struct tally_co
 			       "set timezone = 'UTC'; set application_name = 'tallyd db'");
 	if (r == 0)
 		r = strcmp(verb, "migrate") == 0         ? command_migrate(&store, command)
+		    : strcmp(verb, "dry-run") == 0       ? dry_run_migrate(&store, command->tables)
 		    : strcmp(verb, "confirm-clock") == 0 ? command_confirm(&store)
 		    : strcmp(verb, "refresh") == 0       ? command_refresh(&store, command)
 							 : status_run(&store, command->tables);

@@ -7,7 +7,7 @@ tallyd plugins inof x
 tallyd confg dump
 tallyd db stats
 tallyd db --jsn status
-tallyd db migrate --json
+tallyd db confirm-clock --json
 tallyd db refresh 2026-01-01T00:00:00Z
 tallyd once a b
 tallyd once --samples 0

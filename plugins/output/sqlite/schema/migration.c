@@ -55,6 +55,26 @@ static int migration_find_due(struct tally_ctx *ctx, sqlite3 *db, const struct m
 	return r;
 }
 
+int migration_find(struct tally_ctx *ctx, sqlite3 *db, const struct migration *list,
+		   const struct migration **ret)
+{
+	int64_t known = 0;
+	bool foreign = false;
+	int r = migration_is_foreign(ctx, db, &foreign);
+	if (r == 0 && foreign)
+		return tally_fail(ctx, EPROTO, "%s is the SQLite database of another program",
+				  database_path(db));
+	if (r == 0)
+		r = database_int(ctx, db,
+				 "SELECT count(*) FROM sqlite_master WHERE name = "
+				 "'tally_migrations'",
+				 &known);
+	if (r == 0 && known)
+		return migration_find_due(ctx, db, list, ret);
+	*ret = list;
+	return r;
+}
+
 static int migration_record(struct tally_ctx *ctx, sqlite3 *db, const struct migration *migration)
 {
 	auto_statement sqlite3_stmt *statement = NULL;

@@ -14,6 +14,9 @@ int migration_is_foreign(struct tally_ctx *ctx, sqlite3 *db, bool *ret);
 
 /* Applies what is missing, all or nothing.  -EPROTO: the file belongs to another program, to a
  * newer tallyd, or to one with other migrations. */
+/* The first that is not applied, and changes nothing.  -EPROTO likewise. */
+int migration_find(struct tally_ctx *ctx, sqlite3 *db, const struct migration *list,
+		   const struct migration **ret);
 int migration_run(struct tally_ctx *ctx, sqlite3 *db, const struct migration *list);
 
 #endif

@@ -14,9 +14,8 @@
 /* "tall" as a number: the first key of all our advisory locks. */
 #define MIGRATION_LOCK "1952541804, 0"
 
-/* *ret: the first one that is not recorded yet. */
-static int migration_find_due(struct pg_connection *pg, const struct migration *list,
-			      const struct migration **ret)
+int migration_find(struct pg_connection *pg, const struct migration *list,
+		   const struct migration **ret)
 {
 	char there[8];
 	auto_result PGresult *applied = NULL;
@@ -36,7 +35,7 @@ static int migration_find_due(struct pg_connection *pg, const struct migration *
 int migration_missing(struct pg_connection *pg, const struct migration *list, int *ret)
 {
 	const struct migration *due;
-	int r = migration_find_due(pg, list, &due);
+	int r = migration_find(pg, list, &due);
 	if (r == 0)
 		*ret = migration_count(due);
 	return r;
@@ -60,7 +59,7 @@ static int migration_apply(struct pg_connection *pg, const struct migration *mig
 static int migration_run_locked(struct pg_connection *pg, const struct migration *list)
 {
 	const struct migration *due;
-	int r = migration_find_due(pg, list, &due);
+	int r = migration_find(pg, list, &due);
 	if (r == 0 && due == list)
 		r = pg_exec(pg, "begin;"
 				"create schema if not exists tally;"

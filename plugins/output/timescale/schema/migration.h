@@ -15,6 +15,9 @@
 int migration_run(struct pg_connection *pg, const struct migration *list);
 
 /* How many of them are missing; reads only.  -EPROTO likewise. */
+/* The first of them; reads only.  -EPROTO likewise. */
+int migration_find(struct pg_connection *pg, const struct migration *list,
+		   const struct migration **ret);
 int migration_missing(struct pg_connection *pg, const struct migration *list, int *ret);
 
 #endif
