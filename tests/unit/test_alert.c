@@ -49,10 +49,15 @@ static void begin(struct running *running, const char *position)
 	assert_int_equal(pthread_create(&running->thread, NULL, run, running), 0);
 }
 
-static void end(struct running *running)
+static void stop(struct running *running)
 {
 	fake_host_stop(running->host);
 	pthread_join(running->thread, NULL);
+}
+
+static void end(struct running *running)
+{
+	stop(running);
 	tally_plugin()->destroy(running->self);
 	fake_host_destroy(running->host);
 }
@@ -112,8 +117,11 @@ static void what_a_crash_interrupted_is_emitted_again_and_nothing_else(void **st
 	begin(&running, "1");
 	show(&running, 99);
 	show(&running, 1);
+	WAIT_UNTIL(fake_host_metric(running.host, METRIC_ROWS) >= 2);
+	stop(&running);
 	assert_int_equal(fake_host_rows(running.host, "alerts"), 0);
-	end(&running);
+	tally_plugin()->destroy(running.self);
+	fake_host_destroy(running.host);
 }
 
 static void a_mistake_names_the_option(void **state)

@@ -173,6 +173,7 @@ static int alert_start(void *self)
 	if (!alert->restored && saved_read(alert->ctx, alert->engine, &alert->outbox) < 0)
 		tally_log(alert->ctx, TALLY_WARNING, "not all alerts of before could be restored");
 	alert->restored = true;
+	alert_forget_safe(alert);
 	alert->emitted = 0;
 	if (tally_position(alert->ctx, alert->ctx->name, position, sizeof(position)) == 0)
 		alert->emitted = strtoull(position, NULL, 10);
