@@ -53,21 +53,26 @@ static uint8_t log_text_fold(char c)
 
 /* gram: its bytes, the last one lowest.  Multiplicative hashing (Knuth, The Art of Computer
  * Programming, 6.4): its upper bits are good, and it is next to nothing beside reading a line. */
-static uint64_t log_text_hash(uint64_t gram, uint32_t bytes)
+static inline uint64_t log_text_hash(uint64_t gram, uint32_t bytes)
 {
 	return (gram | (uint64_t)bytes << 56) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
 /* The 22 bits of a place: the uppermost, those some bits below, … */
-static struct log_text_test log_text_place(uint64_t hash, uint32_t nth)
+static inline uint32_t log_text_bits(uint64_t hash, uint32_t nth)
 {
 	uint32_t bits = (uint32_t)(hash >> (64 - LOG_TEXT_PLACE_BITS - 6 - nth * 7));
-	return (struct log_text_test){
-		.slice = (uint16_t)(bits >> LOG_TEXT_PLACE_BITS & (LOG_TEXT_SLICES - 1)),
-		.place = (uint16_t)(bits & (LOG_TEXT_PLACES - 1))};
+	return bits & (LOG_TEXT_SLICES * LOG_TEXT_PLACES - 1);
 }
 
-static uint64_t log_text_mask(uint32_t bytes)
+static struct log_text_test log_text_place(uint64_t hash, uint32_t nth)
+{
+	uint32_t bits = log_text_bits(hash, nth);
+	return (struct log_text_test){.slice = (uint16_t)(bits >> LOG_TEXT_PLACE_BITS),
+				      .place = (uint16_t)(bits & (LOG_TEXT_PLACES - 1))};
+}
+
+static inline uint64_t log_text_mask(uint32_t bytes)
 {
 	return (UINT64_C(1) << 8 * bytes) - 1;
 }
@@ -161,13 +166,19 @@ void log_text_clear(struct log_text *text)
 	memset(text, 0, sizeof(*text));
 }
 
-static void log_text_set(struct log_text *text, uint64_t gram, uint32_t bytes)
+/* Slices lie one behind the other, so the bits of a place are the number of its bit. */
+static inline void log_text_mark(struct log_text *text, uint64_t hash, uint32_t nth)
+{
+	uint64_t *all = &text->slices[0][0];
+	uint32_t bits = log_text_bits(hash, nth);
+	all[bits / 64] |= UINT64_C(1) << bits % 64;
+}
+
+static inline void log_text_set(struct log_text *text, uint64_t gram, uint32_t bytes)
 {
 	uint64_t hash = log_text_hash(gram & log_text_mask(bytes), bytes);
-	for (uint32_t i = 0; i < log_text_places[bytes]; i++) {
-		struct log_text_test at = log_text_place(hash, i);
-		text->slices[at.slice][at.place / 64] |= UINT64_C(1) << at.place % 64;
-	}
+	for (uint32_t i = 0; i < log_text_places[bytes]; i++)
+		log_text_mark(text, hash, i);
 }
 
 /* Most pairs have been there before, and with them their bytes. */
@@ -193,10 +204,17 @@ void log_text_add(struct log_text *text, const char *line, size_t len)
 		gram = gram << 8 | log_text_fold(line[i]);
 		if (i >= 1)
 			log_text_set_pair(text, gram);
-		if (i >= 2)
-			log_text_set(text, gram, 3);
+		/* Most of the work, so without the loops that the others go through. */
+		if (i >= 2) {
+			uint64_t hash = log_text_hash(gram & log_text_mask(3), 3);
+			log_text_mark(text, hash, 0);
+			log_text_mark(text, hash, 1);
+		}
 		if (i >= LOG_TEXT_LONG - 1)
-			log_text_set(text, gram, LOG_TEXT_LONG);
+			log_text_mark(
+				text,
+				log_text_hash(gram & log_text_mask(LOG_TEXT_LONG), LOG_TEXT_LONG),
+				0);
 	}
 }
 
