@@ -461,6 +461,18 @@ def test_tables_of_state_in_both_orders(same, table, key):
     assert all(found == (rows if order.startswith("asc") else rows[::-1]) for order, found in orders.items())
 
 
+@pytest.mark.parametrize("path, row", [
+    ("containers?gone=yes&fields=host,container_id,name,created", "created"), ("containers?gone=yes", "name"),
+    ("images?gone=yes", "size_bytes"), ("events?from={-86400}&to={1}", "action"), ("events?from={-86400}&to={1}", "time"),
+    ("tables/weather?from={-9000}&to={1}", "celsius"), ("tables/notes?from={-1140}&to={1}", "text")])
+def test_sorted_pages(same, path, row):
+    for sort in (row, "-" + row):
+        rows = list(pages(same, f"/api/v1/{path}&sort={sort}&limit=37&total=yes"))
+        found = [one[row] for one in rows if one[row] is not None]
+        assert found == sorted(found, reverse=sort != row) and found == [one[row] for one in rows][:len(found)]
+        assert len(rows) == same(f"/api/v1/{path}&limit=1&total=yes").json["total"]
+
+
 # ---- Wrong questions
 
 

@@ -1,5 +1,6 @@
 /* /api/v1/containers, and which container a word in a path means. */
 #include <stdio.h>
+#include <string.h>
 
 #include "http_resources.h"
 #include "test.h"
@@ -23,6 +24,26 @@ static void containers_are_listed_with_their_newest_readings(void **state)
 	assert_string_equal(http_header(&answer, "X-Content-Type-Options"), "nosniff");
 	assert_string_equal(http_header(&answer, "Content-Type"),
 			    "application/json; charset=utf-8");
+	http_free(&answer);
+}
+
+static void containers_can_be_sorted_and_shown_in_part(void **state)
+{
+	struct http_answer answer = http_ok(
+		state, "/api/v1/containers?sort=-container_id&fields=container_id,stats&total=yes");
+	assert_int_equal(json_integer_value(json_at(answer.json, "total")), 3);
+	for (size_t i = 0; i < 3; i++) {
+		json_t *row = json_array_get(json_at(answer.json, "data"), i), *before;
+		assert_int_equal(json_object_size(row), 2);
+		before = json_array_get(json_at(answer.json, "data"), i ? i - 1 : 0);
+		assert_true(strcmp(json_string_value(json_object_get(before, "container_id")),
+				   json_string_value(json_object_get(row, "container_id"))) >= 0);
+	}
+	assert_string_equal(text_at(&answer, "data.2.container_id"), ID_WEB);
+	assert_non_null(json_at(answer.json, "data.2.stats.cpu_percent"));
+	http_free(&answer);
+	answer = http_ok(state, "/api/v1/containers?fields=name");
+	assert_int_equal(json_object_size(json_at(answer.json, "data.0")), 1);
 	http_free(&answer);
 }
 
@@ -165,6 +186,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_DATA(containers_are_listed_with_their_newest_readings),
+		WITH_DATA(containers_can_be_sorted_and_shown_in_part),
 		EMPTY(what_does_not_run_has_no_readings),
 		WITH_DATA(filters_narrow_the_list),
 		WITH_DATA(pages_show_each_container_once),

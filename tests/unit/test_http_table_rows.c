@@ -152,6 +152,98 @@ static void times_and_large_integers_are_written_as_asked_for(void **state)
 	http_expect_problem(*state, "/api/v1/containers?times=iso", 400, "times", "rfc3339, s, ms");
 }
 
+/* All pages of two, as "1 2 | 3 4 | 5". */
+static void expect_pages(void **state, const char *query, const char *wanted)
+{
+	char target[1000], found[200] = "", path[200];
+	size_t len = 0;
+	snprintf(path, sizeof(path), "/api/v1/tables/notes?limit=2&fields=number&%s", query);
+	snprintf(target, sizeof(target), "%s", path);
+	for (bool more = true; more;) {
+		struct http_answer answer = http_ok(state, target);
+		json_t *row, *next = json_object_get(answer.json, "next_cursor");
+		size_t i;
+		json_array_foreach(json_object_get(answer.json, "data"), i, row)
+		{
+			json_t *number = json_object_get(row, "number");
+			assert_int_equal(json_object_size(row), 1);
+			len += (size_t)snprintf(found + len, sizeof(found) - len,
+						len ? " %lld" : "%lld",
+						(long long)json_integer_value(number));
+		}
+		more = json_is_string(next);
+		if (more) {
+			len += (size_t)snprintf(found + len, sizeof(found) - len, " |");
+			snprintf(target, sizeof(target), "%s&cursor=%s", path,
+				 json_string_value(next));
+		}
+		http_free(&answer);
+	}
+	assert_string_equal(found, wanted);
+}
+
+static void rows_can_be_sorted_by_any_column_in_pages(void **state)
+{
+	http_add_note(*state, 5, "ann", 3, "b");
+	http_add_note(*state, 4, "bob", 1, "c");
+	http_add_note(*state, 3, "ann", 2, "b");
+	http_add_note(*state, 2, "eve", 5, "b");
+	http_add_note(*state, 1, "bob", 4, "a");
+	expect_pages(state, "", "3 1 | 2 5 | 4");
+	expect_pages(state, "sort=number", "1 2 | 3 4 | 5");
+	expect_pages(state, "sort=-number", "5 4 | 3 2 | 1");
+	expect_pages(state, "sort=text", "4 3 | 2 5 | 1"); /* equal ones by their key */
+	expect_pages(state, "sort=-text", "1 3 | 2 5 | 4");
+	expect_pages(state, "sort=-time", "4 5 | 2 1 | 3");
+	expect_pages(state, "sort=-author&author=ann&author=bob", "1 4 | 3 2");
+	http_expect_problem(*state, "/api/v1/tables/notes?sort=txt", 400, "sort",
+			    "did you mean text?");
+	http_expect_problem(*state, "/api/v1/tables/notes?sort=", 400, "sort", "no such column");
+	http_expect_problem(*state, "/api/v1/tables/notes?sort=--text", 400, "sort",
+			    "no such column");
+	http_expect_problem(*state, "/api/v1/containers?sort=labels", 400, "sort", "JSON");
+	http_expect_problem(*state, "/api/v1/tables/notes?fields=text,nope", 400, "fields",
+			    "no such column");
+	http_expect_problem(*state, "/api/v1/tables/notes?total=2", 400, "total", "no, yes");
+	http_expect_problem(*state, "/api/v1/logs?sort=name", 400, "sort", "no such parameter");
+}
+
+static void a_cursor_belongs_to_how_rows_are_sorted(void **state)
+{
+	char target[600];
+	for (int i = 0; i < 3; i++)
+		http_add_note(*state, 3 - i, "ann", i, "x");
+	struct http_answer answer = http_ok(state, "/api/v1/tables/notes?limit=1&sort=text");
+	const char *cursor = json_string_value(json_object_get(answer.json, "next_cursor"));
+	snprintf(target, sizeof(target), "/api/v1/tables/notes?limit=1&cursor=%s", cursor);
+	http_expect_problem(*state, target, 400, "cursor", "not a cursor");
+	snprintf(target, sizeof(target), "/api/v1/tables/notes?limit=1&sort=number&cursor=%s",
+		 cursor);
+	http_expect_problem(*state, target, 400, "cursor", "not a cursor");
+	http_free(&answer);
+}
+
+static void a_list_says_how_many_rows_there_are(void **state)
+{
+	for (int i = 0; i < 3; i++)
+		http_add_note(*state, 3 - i, i ? "ann" : "bob", i, "x");
+	struct http_answer answer = http_ok(state, "/api/v1/tables/notes?limit=1&total=yes");
+	assert_int_equal(json_integer_value(json_object_get(answer.json, "total")), 3);
+	http_free(&answer);
+	answer = http_ok(state, "/api/v1/tables/notes?total=yes&author=ann&sort=-number");
+	assert_int_equal(json_integer_value(json_object_get(answer.json, "total")), 2);
+	http_free(&answer);
+	answer = http_ok(state, "/api/v1/tables/notes?author=ann");
+	assert_null(json_object_get(answer.json, "total"));
+	http_free(&answer);
+	answer = http_ok(state, "/api/v1/containers?total=yes&fields=name,stats");
+	assert_int_equal(json_integer_value(json_object_get(answer.json, "total")), 0);
+	http_free(&answer);
+	answer = http_ok(state, "/api/v1/tables/notes?fields=text,number&format=csv&limit=1");
+	assert_string_equal(answer.body, "number,text\r\n0,x\r\n");
+	http_free(&answer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +251,9 @@ int main(void)
 		WITH_DATA(rows_of_a_table_come_in_pages),
 		EMPTY(rows_of_a_table_come_as_ndjson_and_csv),
 		EMPTY(text_of_csv_is_no_formula_if_that_is_asked_for),
+		EMPTY(rows_can_be_sorted_by_any_column_in_pages),
+		EMPTY(a_cursor_belongs_to_how_rows_are_sorted),
+		EMPTY(a_list_says_how_many_rows_there_are),
 		EMPTY(times_and_large_integers_are_written_as_asked_for),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

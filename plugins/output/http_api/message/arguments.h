@@ -75,7 +75,7 @@ enum list_order { ORDER_ASC, ORDER_DESC };
 /* A parameter that its route does not have is 0. */
 struct arguments {
 	struct window window;
-	int64_t limit, order, format, csv_safe, gone, outdated;
+	int64_t limit, order, format, csv_safe, gone, outdated, total;
 	int64_t times, ints;                        /* how they are written */
 	int64_t step, points, aggregates, group_by; /* of series */
 	int64_t before, after;                      /* of logs */

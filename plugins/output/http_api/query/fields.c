@@ -212,7 +212,7 @@ int fields_read(struct context *context, const struct tally_table *table, enum f
 	return r < 0 ? r : add_fields(context, table, bits, ret);
 }
 
-int fields_read_last(struct context *context, const struct tally_table *table, struct fields *ret)
+static int64_t begin_last(struct fields *ret)
 {
 	int64_t last = 0;
 	for (size_t i = 0; i < N_AGGREGATES; i++)
@@ -220,7 +220,45 @@ int fields_read_last(struct context *context, const struct tally_table *table, s
 	ret->n = 0;
 	ret->of = FIELDS_OF_ROWS;
 	ret->several = false;
+	return last;
+}
+
+int fields_read_last(struct context *context, const struct tally_table *table, struct fields *ret)
+{
+	int64_t last = begin_last(ret);
 	return add_fields(context, table, last, ret);
+}
+
+int fields_read_all_last(struct context *context, const struct tally_table *table,
+			 struct fields *ret)
+{
+	int64_t last = begin_last(ret);
+	return add_default_fields(context, table, last, ret);
+}
+
+int fields_read_shown(struct context *context, const struct tally_table *table, const char *extra,
+		      bool *ret_shown, bool *ret_extra)
+{
+	const char *text = target_param(context->target, "fields");
+	for (uint32_t i = 0; i < table->n_columns; i++)
+		ret_shown[i] = !text;
+	if (extra)
+		*ret_extra = !text;
+	auto_free char *copy = text ? strdup(text) : NULL;
+	if (text && !copy)
+		return response_unavailable(context->builder, "out of memory");
+	char *rest = copy;
+	while (rest) {
+		const char *name = strsep(&rest, ",");
+		const struct tally_column *column = table_column(table, name);
+		if (extra && strcmp(name, extra) == 0)
+			*ret_extra = true;
+		else if (!column)
+			return fields_unknown(context, "fields", table, name);
+		else
+			ret_shown[column - table->columns] = true;
+	}
+	return 0;
 }
 
 void fields_select(const struct fields *fields, struct query *query)

@@ -38,6 +38,9 @@ int fields_read(struct context *context, const struct tally_table *table, enum f
 		struct fields *ret);
 /* The same without agg: the newest values. */
 int fields_read_last(struct context *context, const struct tally_table *table, struct fields *ret);
+/* All of them, whatever fields= says. */
+int fields_read_all_last(struct context *context, const struct tally_table *table,
+			 struct fields *ret);
 
 enum { FIELD_NAME_SIZE = 160 };
 /* "cpu_percent", or if there are several aggregates "cpu_percent.max". */
@@ -47,6 +50,11 @@ void fields_select(const struct fields *fields, struct query *query);
 
 /* "bytes", "bytes/s"; "" is for none. */
 void fields_unit(const struct fields *fields, uint32_t field, char *ret, size_t size);
+
+/* fields= of a list of rows: which columns of the table are shown, by default all.  extra: another
+ * name that may be among them, and ret_extra whether it is; NULL: none.  0, or a problem. */
+int fields_read_shown(struct context *context, const struct tally_table *table, const char *extra,
+		      bool *ret_shown, bool *ret_extra);
 
 /* A problem that lists what there is and guesses what was meant. */
 int fields_unknown(struct context *context, const char *parameter, const struct tally_table *table,

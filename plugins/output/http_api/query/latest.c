@@ -99,14 +99,16 @@ static int latest_sort(struct context *context, struct latest *latest)
 }
 
 /* 1: ready to be asked; 0: there are no readings at all; else a problem. */
-static int latest_prepare(struct context *context, struct query *query, struct latest *ret)
+static int latest_prepare(struct context *context, struct query *query, bool all,
+			  struct latest *ret)
 {
 	static const char *const tags[] = {"host", "container_id", "name"};
 	const struct tally_table *table;
 	int r = context_table(context, "container_stats", &table);
 	if (r < 0 || !table)
 		return r;
-	r = fields_read_last(context, table, &ret->fields);
+	r = all ? fields_read_all_last(context, table, &ret->fields)
+		: fields_read_last(context, table, &ret->fields);
 	if (r < 0)
 		return r;
 	query_init(query, context, table);
@@ -128,7 +130,7 @@ int latest_read(struct context *context, struct latest *ret)
 {
 	struct query query;
 	*ret = (struct latest){.n = 0};
-	int r = latest_prepare(context, &query, ret);
+	int r = latest_prepare(context, &query, false, ret);
 	if (r <= 0)
 		return r;
 	for (uint32_t i = 0; i < context->target->n_params; i++)
@@ -144,7 +146,7 @@ int latest_read_ids(struct context *context, const struct tally_cell *const *ids
 {
 	struct query query;
 	*ret = (struct latest){.n = 0};
-	int r = latest_prepare(context, &query, ret);
+	int r = latest_prepare(context, &query, true, ret);
 	if (r <= 0)
 		return r;
 	const struct tally_column *id = table_column(query.table, "container_id");

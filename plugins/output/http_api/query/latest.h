@@ -20,7 +20,7 @@ void latest_done(struct latest *latest);
  * it went on.  Fields and hosts as the request says; by default all.  No container_stats: no rows.
  * Owes latest_done(), also on failure: a problem. */
 int latest_read(struct context *context, struct latest *ret);
-/* Of these, however old they are. */
+/* Of these, however old they are, and all fields. */
 int latest_read_ids(struct context *context, const struct tally_cell *const *ids, uint32_t n,
 		    struct latest *ret);
 const struct tally_cell *latest_row(const struct latest *latest, uint32_t i); /* of latest->n */

@@ -21,10 +21,12 @@
 
 #include "message/cursor.h"
 #include "query/catalog_cache.h"
+#include "query/fields.h"
 #include "message/row_writer.h"
 
 enum {
-	PAGING_MAX_CELLS = PAGING_MAX_KEY + 2, /* the key, and the range before it */
+	PAGING_MAX_CELLS = PAGING_MAX_KEY + 3, /* the range, the key, and what is sorted by */
+	PAGING_MOST_SORTED = 1000000,          /* more do not fit into a result set in any case */
 	PAGING_MAX_LINK = 4 << 10,             /* what leaves room for other headers */
 };
 
@@ -34,7 +36,8 @@ void paging_done(struct paging *paging)
 	paging->memory = NULL;
 }
 
-/* What a cursor holds: the range, if there is one, then the key.  Returns how many cells. */
+/* What a cursor holds: the range, if there is one, then the key, then the sorted cell.  Returns how
+ * many cells. */
 static uint32_t paging_types(const struct paging *paging, uint16_t types[PAGING_MAX_CELLS])
 {
 	uint32_t n = 0;
@@ -44,6 +47,8 @@ static uint32_t paging_types(const struct paging *paging, uint16_t types[PAGING_
 	}
 	for (uint32_t i = 0; i < paging->n_key; i++)
 		types[n++] = paging->key[i]->type;
+	if (paging->sort)
+		types[n++] = paging->sort->type;
 	return n;
 }
 
@@ -76,7 +81,25 @@ static int paging_read_cursor(struct context *context, const char *cursor, struc
 		return response_unavailable(context->builder, "out of memory");
 	if (r < 0 || (ret->timed && !paging_take_range(context, cells, ret)))
 		return paging_refuse_cursor(context);
-	memcpy(ret->after, cells + range, ret->n_key * sizeof(*cells));
+	memcpy(ret->after, cells + range, (n - range) * sizeof(*cells));
+	return 0;
+}
+
+/* sort=COLUMN, or -COLUMN from the largest on. */
+static int paging_read_sort(struct context *context, const struct tally_table *table,
+			    struct paging *ret)
+{
+	const char *name = target_param(context->target, "sort");
+	if (!name)
+		return 0;
+	ret->sort_down = *name == '-';
+	name += ret->sort_down;
+	ret->sort = table_column(table, name);
+	if (!ret->sort)
+		return fields_unknown(context, "sort", table, name);
+	if (ret->sort->type == TALLY_JSON)
+		return response_problem(context->builder, 400, "sort",
+					"%s is JSON, which has no order", name);
 	return 0;
 }
 
@@ -96,7 +119,8 @@ int paging_read(struct context *context, const struct tally_table *table,
 						table->name);
 		ret->key[ret->n_key++] = &table->columns[i];
 	}
-	return cursor ? paging_read_cursor(context, cursor, ret) : 0;
+	int r = paging_read_sort(context, table, ret);
+	return r == 0 && cursor ? paging_read_cursor(context, cursor, ret) : r;
 }
 
 void paging_ask(const struct paging *paging, struct query *query)
@@ -106,7 +130,9 @@ void paging_ask(const struct paging *paging, struct query *query)
 		query->spec.from = paging->from;
 		query->spec.to = paging->to;
 	}
-	if (!paging->memory)
+	if (paging->sort)
+		query->spec.limit = PAGING_MOST_SORTED;
+	if (!paging->memory || paging->sort)
 		return;
 	query->spec.after = paging->after;
 	query->spec.n_after = paging->n_key;
@@ -117,6 +143,16 @@ uint32_t paging_rows(const struct paging *paging, const struct result_set *rows)
 	return rows->n_rows < paging->limit ? rows->n_rows : paging->limit;
 }
 
+/* Where a column is in a row: the time is in none of the columns, and comes first. */
+static uint32_t paging_place(const struct tally_column *column,
+			     const struct tally_column *const *columns, uint32_t n_columns)
+{
+	uint32_t k = 0;
+	while (k < n_columns && columns[k] != column)
+		k++;
+	return k < n_columns ? 1 + k : 0;
+}
+
 /* The range comes first, so that a reader knows its place whatever the key is.  A key column that
  * the rows do not have stays NULL; lists select all columns, so there is none. */
 static char *paging_cursor(const struct paging *paging, const struct tally_cell *row,
@@ -124,7 +160,7 @@ static char *paging_cursor(const struct paging *paging, const struct tally_cell 
 {
 	uint16_t types[PAGING_MAX_CELLS];
 	struct tally_cell cells[PAGING_MAX_CELLS] = {{.set = 0}};
-	uint32_t n = paging_types(paging, types), range = n - paging->n_key;
+	uint32_t n = paging_types(paging, types), range = paging->timed ? 2 : 0;
 	if (paging->timed) {
 		cells[0] = (struct tally_cell){.i = paging->from, .set = 1};
 		cells[1] = (struct tally_cell){.i = paging->to, .set = 1};
@@ -134,6 +170,8 @@ static char *paging_cursor(const struct paging *paging, const struct tally_cell 
 		for (uint32_t k = 0; k < n_columns; k++)
 			if (columns[k] == paging->key[i])
 				cells[range + i] = row[1 + k];
+	if (paging->sort)
+		cells[n - 1] = row[paging_place(paging->sort, columns, n_columns)];
 	return cursor_write(types, cells, n);
 }
 

@@ -15,11 +15,15 @@ struct paging {
 	uint32_t limit;
 	const struct tally_column *key[PAGING_MAX_KEY]; /* of the table, in the order of columns */
 	uint32_t n_key;
-	bool timed;       /* key[0] is the time of the row */
-	int64_t from, to; /* of all pages, if timed */
-	bool stopped;     /* the search for rows ended before the page was full */
-	int64_t reached;  /* then: where it goes on, as in log_search.h */
-	struct tally_cell after[PAGING_MAX_KEY];
+	bool timed;                      /* key[0] is the time of the row */
+	int64_t from, to;                /* of all pages, if timed */
+	bool stopped;                    /* the search for rows ended before the page was full */
+	int64_t reached;                 /* then: where it goes on, as in log_search.h */
+	const struct tally_column *sort; /* of sort=, before the key; NULL: none */
+	bool sort_down;
+	struct tally_cell total; /* rows of all pages; NULL: not counted, or it took too long */
+	/* The key of the row to go on after, behind it the cell that the rows are sorted by. */
+	struct tally_cell after[PAGING_MAX_KEY + 1];
 	char *memory; /* that after points to; NULL: from the start */
 };
 
@@ -32,6 +36,12 @@ int paging_read(struct context *context, const struct tally_table *table,
 		const struct window *window, struct paging *ret);
 /* Sets range, limit and after; rows must then hold all key columns. */
 void paging_ask(const struct paging *paging, struct query *query);
+/* Before that, with total=yes: how many rows the query has, for as long as search_time. */
+int paging_count(struct paging *paging, const struct query *query);
+void paging_write_total(const struct paging *paging, const struct context *context);
+/* With sort=, where all rows are asked for: leaves those of the page, sorted. */
+int paging_sort(const struct paging *paging, struct context *context, struct result_set *rows,
+		const struct tally_column *const *columns);
 /* Rows to show. */
 uint32_t paging_rows(const struct paging *paging, const struct result_set *rows);
 /* Closes a list that list_begin() began: next_cursor and, unless that would be too long, the Link

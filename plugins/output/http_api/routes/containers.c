@@ -29,7 +29,9 @@ struct container_page {
 	const struct tally_table *table;
 	const struct tally_column *columns[RESULT_SET_MAX_COLUMNS]; /* shown, after the time */
 	uint32_t n_columns;
-	uint32_t host, id, state; /* where in a row; 0: not there */
+	uint32_t host, id, state;           /* where in a row; 0: not there */
+	bool shown[RESULT_SET_MAX_COLUMNS]; /* columns of the table */
+	bool stats;                         /* the readings are shown, too */
 };
 
 /* All columns of the table are shown, whatever a later revision of it adds; only three are looked
@@ -37,7 +39,8 @@ struct container_page {
 static void container_page_open(struct container_page *page, struct context *context,
 				const struct tally_table *table)
 {
-	*page = (struct container_page){.context = context, .table = table};
+	*page = (struct container_page){.context = context, .table = table, .stats = true};
+	memset(page->shown, true, sizeof(page->shown));
 	for (uint32_t i = 1; i < table->n_columns && i < RESULT_SET_MAX_COLUMNS; i++) {
 		const struct tally_column *column = &table->columns[i];
 		page->columns[page->n_columns++] = column;
@@ -78,36 +81,48 @@ static int read_stats(const struct container_page *page, const struct result_set
 	auto_free const struct tally_cell **ids = calloc(n + 1, sizeof(*ids));
 	if (!ids)
 		return response_unavailable(page->context->builder, "out of memory");
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; page->stats && i < n; i++)
 		if (has_stats(page, result_set_row(rows, i)))
 			ids[n_ids++] = &result_set_row(rows, i)[page->id];
 	return latest_read_ids(page->context, ids, n_ids, ret);
 }
 
-/* `stats` is always there, null without readings, so that a client need not ask for its presence.
+static void write_stats(const struct latest *latest, const struct tally_cell *stats,
+			struct json_writer *json)
+{
+	json_write_key(json, "stats");
+	if (!stats) {
+		json_write_null(json);
+		return;
+	}
+	json_begin_object(json);
+	latest_write_fields(latest, stats, json);
+	json_end_object(json);
+}
+
+/* `stats` is there, null without readings, unless fields= leaves it out, so that a client need not
+ * ask for its presence.
  */
 static void write_container(const struct container_page *page, const struct latest *latest,
 			    uint16_t const *types, const struct tally_cell *row)
 {
 	struct json_writer *json = &page->context->builder->body;
 	const struct tally_cell *stats = NULL;
-	if (has_stats(page, row))
+	if (page->stats && has_stats(page, row))
 		stats = latest_find(latest, &row[page->host], &row[page->id]);
 	json_begin_object(json);
-	json_write_key(json, "time");
-	json_write_cell(json, TALLY_TIME, &row[0]);
+	if (page->shown[0]) {
+		json_write_key(json, "time");
+		json_write_cell(json, TALLY_TIME, &row[0]);
+	}
 	for (uint32_t i = 0; i < page->n_columns; i++) {
+		if (!page->shown[page->columns[i] - page->table->columns])
+			continue;
 		json_write_key(json, page->columns[i]->name);
 		json_write_cell(json, types[1 + i], &row[1 + i]);
 	}
-	json_write_key(json, "stats");
-	if (stats) {
-		json_begin_object(json);
-		latest_write_fields(latest, stats, json);
-		json_end_object(json);
-	} else {
-		json_write_null(json);
-	}
+	if (page->stats)
+		write_stats(latest, stats, json);
 	json_end_object(json);
 }
 
@@ -167,6 +182,7 @@ static void begin_list(struct context *context, const struct paging *paging,
 		       const struct latest *latest)
 {
 	json_begin_object(&context->builder->body);
+	paging_write_total(paging, context);
 	if (!paging->memory)
 		position_write_containers(context, latest);
 	list_begin_rows(&context->builder->body);
@@ -185,6 +201,7 @@ int containers_list(struct context *context)
 		return r;
 	if (!table) {
 		json_begin_object(&context->builder->body);
+		paging_write_total(&(struct paging){.total = {.set = 1}}, context);
 		position_write_nothing(context, 'C');
 		list_begin_rows(&context->builder->body);
 		list_end(&context->builder->body, NULL);
@@ -192,12 +209,19 @@ int containers_list(struct context *context)
 	}
 	container_page_open(&page, context, table);
 	container_page_ask(&page, &query);
-	r = paging_read(context, table, &context->args->window, &paging);
+	r = fields_read_shown(context, table, "stats", page.shown, &page.stats);
+	if (r == 0)
+		r = paging_read(context, table, &context->args->window, &paging);
 	if (r == 0)
 		r = filter_all(context, &query);
-	paging_ask(&paging, &query);
 	if (r == 0)
-		r = query_run(&query, &rows);
+		r = paging_count(&paging, &query);
+	if (r < 0)
+		return r;
+	paging_ask(&paging, &query);
+	r = query_run(&query, &rows);
+	if (r == 0)
+		r = paging_sort(&paging, context, &rows, page.columns);
 	if (r == 0)
 		r = read_stats(&page, &rows, paging_rows(&paging, &rows), &latest);
 	if (r < 0)

@@ -153,20 +153,21 @@ static int query_rows(struct table_page *page, const struct list *list, struct l
 	struct context *context = page->context;
 	struct list_containers named = {.n = 0};
 	struct query query;
-	table_page_ask(page, &query);
+	int r = table_page_ask(page, &query);
 	const struct tally_column *gone = table_gone(page->table);
 	if (gone && !context->args->gone)
 		query_filter(&query, gone, TALLY_IS_NULL, &(struct tally_cell){.set = 0});
-	int r = list_narrow(context, list, container, &named, &query);
+	if (r == 0)
+		r = list_narrow(context, list, container, &named, &query);
 	if (r < 0)
 		return r;
 	query.spec.newest_first = context->args->order == ORDER_DESC;
-	paging_ask(&page->paging, &query);
 	if (is_searched(list))
 		log_search_filter(search, &query);
-	return log_search_is_needed(search) || log_search_is_empty(search)
-		       ? search_rows(page, search, &query)
-		       : query_run(&query, &page->rows);
+	if (!log_search_is_needed(search) && !log_search_is_empty(search))
+		return table_page_run(page, &query);
+	paging_ask(&page->paging, &query);
+	return search_rows(page, search, &query);
 }
 
 /* ---- Before there is a table --------------------------------------------- */
@@ -194,8 +195,10 @@ static int answer_nothing(struct context *context, const struct list *list,
 	if (r < 0)
 		return r;
 	row_writer_open(&none, context->builder);
-	if (none.format == LIST_JSON)
+	if (none.format == LIST_JSON) {
+		paging_write_total(&(struct paging){.total = {.set = 1}}, context);
 		position_write_nothing(context, letter_of(list));
+	}
 	row_writer_begin(&none, context->builder);
 	row_writer_close(&none, context->builder);
 	return 0;

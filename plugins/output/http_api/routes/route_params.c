@@ -238,6 +238,31 @@ const struct param_spec param_format = {
 		"to the next page.",
 	.component = "format",
 };
+const struct param_spec param_sort = {
+	.name = "sort",
+	.help = "A column, or -COLUMN from the largest on; null comes last. By default in the "
+		"order "
+		"of the key.",
+	.example = "\"-created\"",
+	.component = "sort",
+};
+const struct param_spec param_shown = {
+	.name = "fields",
+	.help = "Only these columns, with commas between them; of containers also stats.",
+	.example = "\"host,image\"",
+	.component = "shown",
+};
+/* Off by default: it costs a second query. */
+const struct param_spec param_total = {
+	.name = "total",
+	.type = PARAM_FLAG,
+	.fallback = "no",
+	AT(total),
+	.help = "yes: the answer says in total how many rows all pages have; null if they could "
+		"not "
+		"be counted within search_time. Only in JSON.",
+	.component = "total",
+};
 /* Off by default, because it changes what was stored (message/csv.c). */
 const struct param_spec param_csv_safe = {
 	.name = "csv_safe",

@@ -17,6 +17,7 @@ extern const struct param_spec param_fields, param_agg, param_series_format;
 extern const struct param_spec param_times, param_ints;
 
 /* Lists. */
+extern const struct param_spec param_sort, param_shown, param_total;
 extern const struct param_spec param_limit, param_cursor, param_order, param_table_order;
 extern const struct param_spec param_format, param_csv_safe, param_gone;
 

@@ -24,12 +24,13 @@
 		__VA_ARGS__, NULL                                                                  \
 	}
 #define WRITTEN &param_times, &param_ints
+#define SORTED &param_sort, &param_total
 #define GRID(agg)                                                                                  \
 	&param_from, &param_to, &param_step, &param_points, &param_fields, &(agg),                 \
 		&param_series_format, &param_csv_safe, WRITTEN
 #define PAGES                                                                                      \
 	&param_from, &param_to, &param_order, &param_limit, &param_cursor, &param_format,          \
-		&param_csv_safe, WRITTEN
+		&param_csv_safe, &param_shown, WRITTEN
 
 #define LOG_FILTERS                                                                                \
 	&param_q, &param_regex, &param_stream, &param_level, &param_hosts, &param_name,            \
@@ -75,7 +76,8 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.cached = CACHE_CLASS_CONTAINERS,
 		.params = {PARAMS(&param_hosts, &param_state, &param_health, &param_name,
 				  &param_image, &param_label, &param_project, &param_service,
-				  &param_gone, &param_limit, &param_cursor, WRITTEN)},
+				  &param_gone, &param_limit, &param_cursor, &param_shown, SORTED,
+				  WRITTEN)},
 		.id = "listContainers",
 		.tag = "Containers",
 		.summary = "Containers that exist, with their newest readings",
@@ -132,7 +134,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.answer = HANDLER(containers_events),
 		.class = HTTP_EVENTS,
 		.cached = CACHE_CLASS_STATS,
-		.params = {PARAMS(&param_container_id, PAGES, &param_action, &param_host),
+		.params = {PARAMS(&param_container_id, PAGES, SORTED, &param_action, &param_host),
 			   .range = CLOCK_DAY},
 		.id = "getContainerEvents",
 		.tag = "Events",
@@ -188,8 +190,8 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.answer = HANDLER(events_list),
 		.class = HTTP_EVENTS,
 		.cached = CACHE_CLASS_STATS,
-		.params = {PARAMS(PAGES, &param_action, &param_hosts, &param_name, &param_image,
-				  &param_containers, &param_service),
+		.params = {PARAMS(PAGES, SORTED, &param_action, &param_hosts, &param_name,
+				  &param_image, &param_containers, &param_service),
 			   .range = CLOCK_DAY},
 		.id = "listEvents",
 		.tag = "Events",
@@ -282,7 +284,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.cached = CACHE_CLASS_IMAGES,
 		.params = {PARAMS(&param_hosts, &param_references, &param_dangling,
 				  &param_outdated_images, &param_gone, &param_limit, &param_cursor,
-				  &param_format, &param_csv_safe, WRITTEN)},
+				  &param_format, &param_csv_safe, &param_shown, SORTED, WRITTEN)},
 		.id = "listImages",
 		.tag = "Images",
 		.summary = "Images, and which containers use them",
@@ -406,7 +408,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.cached = CACHE_CLASS_STATS,
 		.params = {PARAMS(&param_table_name, &param_from, &param_to, &param_table_order,
 				  &param_limit, &param_cursor, &param_format, &param_csv_safe,
-				  WRITTEN),
+				  &param_shown, SORTED, WRITTEN),
 			   .others = OTHERS_ARE_TAGS},
 		.id = "getTable",
 		.tag = "Tables",

@@ -10,6 +10,7 @@
 
 #include "base/json_cell.h"
 #include "message/row_writer.h"
+#include "query/fields.h"
 #include "routes/position.h"
 
 void table_page_done(struct table_page *page)
@@ -20,7 +21,7 @@ void table_page_done(struct table_page *page)
 	free(page->lines);
 }
 
-void table_page_ask(struct table_page *page, struct query *ret)
+int table_page_ask(struct table_page *page, struct query *ret)
 {
 	const struct tally_table *table = page->table;
 	query_init(ret, page->context, table);
@@ -28,6 +29,20 @@ void table_page_ask(struct table_page *page, struct query *ret)
 		page->columns[page->n++] = &table->columns[i];
 		query_select(ret, &table->columns[i], TALLY_RAW);
 	}
+	return fields_read_shown(page->context, table, NULL, page->shown, NULL);
+}
+
+int table_page_run(struct table_page *page, struct query *query)
+{
+	int r = paging_count(&page->paging, query);
+	if (r < 0)
+		return r;
+	paging_ask(&page->paging, query);
+	r = query_run(query, &page->rows);
+	/* A stream goes on after the newest row, which can be anywhere in a sorted list. */
+	if (page->paging.sort)
+		page->letter = 0;
+	return r < 0 ? r : paging_sort(&page->paging, page->context, &page->rows, page->columns);
 }
 
 /* Only JSON has a place for it; the others have the link to where it goes on. */
@@ -65,12 +80,17 @@ int table_page_write(const struct table_page *page)
 {
 	struct context *context = page->context;
 	struct row_writer records = {.format = list_format_of(context->args)};
-	row_writer_add(&records, page->table->columns[0].name, TALLY_TIME, 0);
+	if (page->shown[0])
+		row_writer_add(&records, page->table->columns[0].name, TALLY_TIME, 0);
 	for (uint32_t i = 0; i < page->n; i++)
-		row_writer_add(&records, page->columns[i]->name, page->rows.types[1 + i], 1 + i);
+		if (page->shown[page->columns[i] - page->table->columns])
+			row_writer_add(&records, page->columns[i]->name, page->rows.types[1 + i],
+				       1 + i);
 	if (page->lines)
 		row_writer_add(&records, "context", TALLY_BOOL, 1 + page->n);
 	row_writer_open(&records, context->builder);
+	if (records.format == LIST_JSON)
+		paging_write_total(&page->paging, context);
 	if (page->searched && records.format == LIST_JSON)
 		table_page_write_search(page);
 	if (page->letter && records.format == LIST_JSON)

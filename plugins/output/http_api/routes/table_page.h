@@ -3,10 +3,9 @@
  *
  *	struct table_page page auto_table_page = {.context = context, .table = table};
  *	struct query query;
- *	table_page_ask(&page, &query);
+ *	r = table_page_ask(&page, &query);
  *	…                                    paging, order, filters
- *	paging_ask(&page.paging, &query);
- *	r = query_run(&query, &page.rows);
+ *	r = table_page_run(&page, &query);
  *	return r < 0 ? r : table_page_write(&page);
  */
 #ifndef TALLYD_HTTP_TABLE_PAGE_H
@@ -26,6 +25,7 @@ struct table_page {
 	const struct tally_table *table;
 	const struct tally_column *columns[RESULT_SET_MAX_COLUMNS]; /* after the time */
 	uint32_t n;
+	bool shown[RESULT_SET_MAX_COLUMNS]; /* columns of the table */
 	struct paging paging;
 	struct result_set rows;
 	struct table_page_line *lines; /* NULL: the rows are all there is to show */
@@ -39,8 +39,11 @@ struct table_page {
 void table_page_done(struct table_page *page);
 #define auto_table_page __attribute__((cleanup(table_page_done)))
 
-/* Asks for all columns of the table. */
-void table_page_ask(struct table_page *page, struct query *ret);
+/* Asks for all columns of the table, of which fields= shows some.  0, or a problem. */
+int table_page_ask(struct table_page *page, struct query *ret);
+/* Once the query has its filters: counts its rows if that is wanted, and asks for those of the
+ * page. */
+int table_page_run(struct table_page *page, struct query *query);
 /* The rows, and where the next page is. */
 int table_page_write(const struct table_page *page);
 

@@ -109,9 +109,10 @@ int tables_rows(struct context *context)
 		r = window_read(context, CLOCK_HOUR, &window);
 	if (r == 0)
 		r = paging_read(context, page.table, &window, &page.paging);
+	if (r == 0)
+		r = table_page_ask(&page, &query);
 	if (r < 0)
 		return r;
-	table_page_ask(&page, &query);
 	query.spec.newest_first = context->args->order == ORDER_DESC;
 	/* Several values of one tag are alternatives, as several EQUALS are to a store. */
 	for (uint32_t i = 0; i < context->target->n_params; i++) {
@@ -120,7 +121,6 @@ int tables_rows(struct context *context)
 		if (column && column->role == TALLY_TAG)
 			query_text(&query, column, TALLY_EQUALS, param->value);
 	}
-	paging_ask(&page.paging, &query);
-	r = query_run(&query, &page.rows);
+	r = table_page_run(&page, &query);
 	return r < 0 ? r : table_page_write(&page);
 }
