@@ -14,7 +14,7 @@ string(REGEX REPLACE "\\[([^]]*)\\]\\([^)]*\\)" "\\1" TALLYD_REFERENCE "${TALLYD
 
 foreach(page tallyd.8 tallyd.conf.5)
 	configure_file(${SOURCE}/packaging/man/${page}.md.in ${BINARY}/${page}.md @ONLY)
-	execute_process(COMMAND ${LOWDOWN} -s -T man -o ${BINARY}/${page} ${BINARY}/${page}.md
+	execute_process(COMMAND ${LOWDOWN} -s --out-no-smarty -T man -o ${BINARY}/${page} ${BINARY}/${page}.md
 		RESULT_VARIABLE failed)
 	if(failed)
 		message(FATAL_ERROR "lowdown cannot make ${page}")
