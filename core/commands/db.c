@@ -1,10 +1,9 @@
 /*
- * `tallyd db migrate|status|check|confirm-clock|refresh`: hands the words to the instances of the
- * configuration whose plugin has a command for them.  Nothing else is started.
+ * `tallyd db migrate|status|check|confirm-clock|refresh|copy`: hands the words to the instances of
+ * the configuration whose plugin has a command for them.  Nothing else is started.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,21 +14,11 @@
 #include "base/cleanup.h"
 #include "commands/arguments.h"
 #include "commands/checked.h"
-#include "commands/command.h"
+#include "commands/db.h"
 #include "commands/output.h"
 #include "process/crash.h"
-#include "instance/plugin_api.h"
 #include "plugin/reason.h"
 
-struct db {
-	struct plugin_services services;
-	pthread_rwlock_t registry_lock;
-	const char *only; /* an instance's name; NULL: all */
-	bool json;
-	struct tally_command command;
-};
-
-enum { DB_NOTHING = -1 }; /* the instance cannot do that, and need not */
 enum { DB_WORDS = 8 };
 
 /* Lets the inputs whose plugin declares no table say in create() which their configuration names;
@@ -80,45 +69,6 @@ static const struct tally_table **db_tables(const struct db *db, const struct pl
 	for (size_t i = 0; tables && registry_declared(registry, i); i++)
 		tables[n++] = registry_declared(registry, i);
 	return tables;
-}
-
-/* Makes the ctx only, not the instance: a command must not start what it looks at. */
-static int db_call(struct db *db, const struct plan_instance *plan, struct error *error)
-{
-	struct api *api = NULL;
-	int r = plugin_api_create(&db->services, plan->plugin, plan->name, 0, &api, error);
-	if (r < 0)
-		return r;
-	plugin_api_set_options(api, plan->options);
-	const char *before = crash_enter(plugin_api_ctx(api)->name);
-	r = PLUGIN_CALL(plan->plugin->command(plugin_api_ctx(api), plan->config, &db->command));
-	crash_leave(before);
-	if (r < 0 && r != -ENOSYS)
-		reason_explain(r, error);
-	plugin_api_destroy(api);
-	return r;
-}
-
-static int db_exit(int r)
-{
-	if (r == -ENOSYS)
-		return DB_NOTHING;
-	if (r < 0)
-		return COMMAND_FAILED;
-	return r > 0 ? COMMAND_WRONG : COMMAND_OK;
-}
-
-static int db_instance(struct db *db, const struct plan_instance *plan)
-{
-	struct error error;
-	printf("%s\n", plan->name);
-	int r = db_call(db, plan, &error);
-	if (r == -ENOSYS)
-		printf("  does not support %s\n", db->command.argv[0]);
-	fflush(stdout);
-	if (r < 0 && r != -ENOSYS)
-		fprintf(stderr, "%s: %s\n", plan->name, error.text);
-	return db_exit(r);
 }
 
 /* ---- For programs ---- */
@@ -270,7 +220,13 @@ int command_db(const struct command_line *line)
 		db_declare(&db, checked.plan);
 	const struct tally_table **tables = db_tables(&db, checked.plan);
 	db.command.tables = tables;
-	exit_code = tables && db.services.metrics ? db_run(&db, checked.plan) : COMMAND_FAILED;
+	if (!tables || !db.services.metrics)
+		exit_code = COMMAND_FAILED;
+	else if (strcmp(words[0], "copy") == 0)
+		exit_code = db_copy(&db, checked.plan, command_value(line, "from"),
+				    command_value(line, "to"));
+	else
+		exit_code = db_run(&db, checked.plan);
 	metrics_destroy(db.services.metrics);
 	pthread_rwlock_destroy(&db.registry_lock);
 	free(tables);

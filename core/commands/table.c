@@ -64,6 +64,12 @@ static const struct command_option migrate_options[] = {
 	{0},
 };
 
+static const struct command_option db_copy_options[] = {
+	{"from", 0, "OUTPUT", "the store that is read; required"},
+	{"to", 0, "OUTPUT", "the store that is written, which must be empty; required"},
+	{0},
+};
+
 static const struct command_verb db_verbs[] = {
 	{"migrate", "[INSTANCE]", "create or change a database's tables", migrate_options},
 	{"status", "[INSTANCE]", "show a database's tables, rollups, clock and compression",
@@ -76,6 +82,8 @@ static const struct command_verb db_verbs[] = {
 	 "compute the rollups between two times (2026-11-23T16:00:00Z) again, after rows came "
 	 "there by SQL",
 	 NULL},
+	{"copy", NULL, "copy all that one store holds into another, and compare it",
+	 db_copy_options},
 	{0},
 };
 
@@ -161,7 +169,7 @@ const struct command command_table[] = {
 	 .options = once_options,
 	 .run = command_once},
 	{.name = "db",
-	 .help = "create or migrate a database's tables, show its status, check its files",
+	 .help = "create or migrate a database's tables, show its status, check its files, copy it",
 	 .about = "For every output (and spool) of the configuration, or the one named. Lines that "
 		  "need an operator begin with a !.",
 	 .verbs = db_verbs,

@@ -20,7 +20,7 @@
 	X(CONFIG, 3, "the configuration or a plugin is wrong", "tallyd check")                     \
 	X(WRONG, 4,                                                                                \
 	  "what was examined has a fault: of healthcheck the daemon, of db status and db check "   \
-	  "the database, of plugins test the plugin",                                              \
+	  "the database, of db copy rows that do not fit, of plugins test the plugin",             \
 	  "read what is printed; db marks the lines with a !")
 
 enum command_exit {

@@ -1,9 +1,9 @@
 /*
  * tallyd db, in a process of its own, beside a running daemon or without one: WAL lets both read
  * and write the file.  A line that needs an operator begins with an exclamation mark and sets the
- * exit code.  It changes nothing but the clock, and that only for confirm-clock: migrations run
- * when the daemon starts, since only it holds the lock that keeps two processes from writing one
- * file.
+ * exit code.  It changes nothing but the clock, and that only for confirm-clock, and the file that
+ * is copied into, under the daemon's lock: migrations run when the daemon starts, since only it
+ * holds the lock that keeps two processes from writing one file.
  */
 #include "command.h"
 
@@ -19,8 +19,11 @@
 #include "database_check.h"
 #include "dry_run.h"
 #include "maintenance/trusted_clock.h"
+#include "schema/catalog_file.h"
 #include "schema/migration.h"
 #include "store.h"
+#include "transfer/transfer_read.h"
+#include "transfer/transfer_write.h"
 
 struct command {
 	struct tally_ctx *ctx;
@@ -114,6 +117,59 @@ static int command_foreign(struct command *command, const char *path)
 	return foreign;
 }
 
+/* ---- copy -------------------------------------------------------------------------------- */
+
+/* What is read is one snapshot, whatever the daemon writes meanwhile: WAL keeps it as long as the
+ * transaction lasts. */
+static int command_send(struct command *command, struct catalog *catalog, int fd)
+{
+	int64_t version = 0;
+	struct transfer_file file = {.ctx = command->ctx, .db = command->db, .catalog = catalog};
+	const struct transfer_reader reader = transfer_read_file(&file);
+	int r = database_exec(command->ctx, command->db, "BEGIN");
+	if (r == 0)
+		r = database_int(command->ctx, command->db,
+				 "SELECT max(version) FROM tally_migrations", &version);
+	if (r == 0 && version != migrations[migration_count(migrations) - 1].version)
+		return tally_fail(command->ctx, EPROTO,
+				  "%s is of another version of tallyd: start this one with it once",
+				  database_path(command->db));
+	if (r == 0)
+		r = catalog_load(command->ctx, catalog, command->db);
+	return r == 0 ? transfer_send(&reader, database_path(command->db), fd) : r;
+}
+
+static int command_copy_from(struct command *command, const char *path, int fd)
+{
+	const struct database_settings settings = {.path = path,
+						   .page_cache = command->config->page_cache,
+						   .busy_timeout = command->config->busy_timeout,
+						   .read_only = true};
+	struct catalog catalog;
+	if (access(path, F_OK) < 0)
+		return tally_fail(command->ctx, ENOENT, "%s does not exist", path);
+	catalog_init(&catalog);
+	int r = database_open(command->ctx, &settings, &command->db);
+	if (r == 0)
+		r = command_send(command, &catalog, fd);
+	database_close(command->db);
+	catalog_done(&catalog);
+	return r;
+}
+
+/* The two ends of `tallyd db copy`; the other word is the socket between them. */
+static int command_copy(struct command *command, const char *path, const char *verb,
+			const struct tally_command *words)
+{
+	int fd = -1;
+	int r = transfer_socket(command->ctx, words, &fd);
+	if (r < 0)
+		return r;
+	return strcmp(verb, "copy-from") == 0
+		       ? command_copy_from(command, path, fd)
+		       : transfer_write_file(command->ctx, command->config, fd);
+}
+
 /* ---- All of them -------------------------------------------------------------------- */
 
 static int command_at(struct command *command, const char *path, const char *verb)
@@ -143,16 +199,17 @@ static int command_at(struct command *command, const char *path, const char *ver
 
 int command_run(struct tally_ctx *ctx, const void *config, const struct tally_command *command)
 {
-	static const char *const verbs[] = {"migrate", "dry-run", "status", "check",
-					    "confirm-clock"};
+	static const char *const verbs[] = {"migrate",       "dry-run",   "status", "check",
+					    "confirm-clock", "copy-from", "copy-to"};
+	enum { N_VERBS = sizeof(verbs) / sizeof(*verbs) };
 	struct command run = {.ctx = ctx, .config = config};
 	const char *verb = command->argc > 0 ? command->argv[0] : "";
 	size_t v = 0;
 	if (strcmp(verb, "refresh") == 0)
 		return tally_fail(ctx, ENOSYS, "nothing but tallyd writes there");
-	while (v < 5 && strcmp(verb, verbs[v]) != 0)
+	while (v < N_VERBS && strcmp(verb, verbs[v]) != 0)
 		v++;
-	if (v == 5)
+	if (v == N_VERBS)
 		return tally_fail(ctx, EINVAL,
 				  "migrate, status, check or confirm-clock, not \"%s\"", verb);
 	auto_free char *path = store_path(ctx, config);
@@ -160,6 +217,8 @@ int command_run(struct tally_ctx *ctx, const void *config, const struct tally_co
 		return tally_fail(ctx, ENOMEM, "no memory");
 	if (strcmp(verb, "dry-run") == 0)
 		return dry_run_migrate(ctx, config, path, command->tables);
+	if (strncmp(verb, "copy-", 5) == 0)
+		return command_copy(&run, path, verb, command);
 	return strcmp(verb, "check") == 0 ? database_check_run(ctx, path)
 					  : command_at(&run, path, verb);
 }

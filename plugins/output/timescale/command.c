@@ -1,9 +1,9 @@
 /*
- * tallyd db migrate, status, confirm-clock and refresh.  The core calls command_run() on the main
- * thread of a process that runs nothing else, so the store here is a bare one: the configuration, a
- * catalog and the maintenance's connection, without pool, writers or threads.  Output goes to
- * stdout; what fails is returned with its reason, which the core prints before it exits with an
- * error.
+ * tallyd db migrate, status, confirm-clock, refresh and copy.  The core calls command_run() on the
+ * main thread of a process that runs nothing else, so the store here is a bare one: the
+ * configuration, a catalog and the maintenance's connection, without pool, writers or threads.
+ * Output goes to stdout; what fails is returned with its reason, which the core prints before it
+ * exits with an error.
  */
 #include "command.h"
 
@@ -22,8 +22,11 @@
 #include "status.h"
 #include "store.h"
 #include "store/log_lines.h"
+#include "transfer/transfer_read.h"
+#include "transfer/transfer_write.h"
 
 #define COMMAND_TIMEOUT CLOCK_MINUTE
+#define COMMAND_COPY_TIMEOUT (30 * CLOCK_MINUTE) /* a chunk may have to be sorted, or deleted */
 
 bool command_is_schema(const char *name)
 {
@@ -189,13 +192,73 @@ static int command_refresh(struct store *store, const struct tally_command *comm
 	return r == 0 ? catalog_each(&store->catalog, command_refresh_table, &refresh) : r;
 }
 
+/* ---- copy ----------------------------------------------------------------------- */
+
+/* One snapshot, whatever daemons write meanwhile. */
+static int command_send(struct store *store, int fd)
+{
+	struct pg_connection *pg = &store->maintenance.pg;
+	struct transfer_database database = {.pg = pg, .catalog = &store->catalog};
+	const struct transfer_reader reader = transfer_read_database(&database);
+	char source[200];
+	int missing = 0;
+	int r = migration_missing(pg, migrations, &missing);
+	if (r == 0 && missing)
+		return tally_fail(store->ctx, EPROTO,
+				  "%d migrations to apply: run tallyd db migrate", missing);
+	if (r == 0)
+		r = pg_exec(pg, "begin isolation level repeatable read read only");
+	if (r == 0)
+		r = pg_query_text(pg,
+				  "select 'database ' || current_database() || ', made ' || "
+				  "min(applied) from tally.migrations",
+				  source, sizeof(source));
+	if (r == 0)
+		r = schema_load_catalog(pg, &store->catalog);
+	return r == 0 ? transfer_send(&reader, source, fd) : r;
+}
+
+/* The two ends of `tallyd db copy`; the other word is the socket between them. */
+static int command_copy(struct store *store, const struct tally_command *command)
+{
+	struct pg_connection *pg = &store->maintenance.pg;
+	int fd = -1;
+	int r = transfer_socket(store->ctx, command, &fd);
+	if (r < 0)
+		return r;
+	pg->timeout = COMMAND_COPY_TIMEOUT;
+	r = pg_exec(pg, "set statement_timeout = 0; set "
+			"idle_in_transaction_session_timeout = 0; set application_name = "
+			"'tallyd db copy'");
+	if (r < 0)
+		return r;
+	return strcmp(command->argv[0], "copy-from") == 0 ? command_send(store, fd)
+							  : transfer_write_database(store, fd);
+}
+
 /* ---- All of them ---------------------------------------------------------------- */
+
+static int command_verb(struct store *store, const struct tally_command *command)
+{
+	const char *verb = command->argv[0];
+	if (strcmp(verb, "migrate") == 0)
+		return command_migrate(store, command);
+	if (strcmp(verb, "dry-run") == 0)
+		return dry_run_migrate(store, command->tables);
+	if (strcmp(verb, "confirm-clock") == 0)
+		return command_confirm(store);
+	if (strcmp(verb, "refresh") == 0)
+		return command_refresh(store, command);
+	return strcmp(verb, "status") == 0 ? status_run(store, command->tables)
+					   : command_copy(store, command);
+}
 
 static bool command_knows(const char *verb)
 {
 	return strcmp(verb, "migrate") == 0 || strcmp(verb, "dry-run") == 0 ||
 	       strcmp(verb, "status") == 0 || strcmp(verb, "confirm-clock") == 0 ||
-	       strcmp(verb, "refresh") == 0;
+	       strcmp(verb, "refresh") == 0 || strcmp(verb, "copy-from") == 0 ||
+	       strcmp(verb, "copy-to") == 0;
 }
 
 int command_run(struct tally_ctx *ctx, const void *config, const struct tally_command *command)
@@ -216,11 +279,7 @@ int command_run(struct tally_ctx *ctx, const void *config, const struct tally_co
 	int r = pg_open_secret(&store.maintenance.pg, "conninfo", store.config->conninfo,
 			       "set timezone = 'UTC'; set application_name = 'tallyd db'");
 	if (r == 0)
-		r = strcmp(verb, "migrate") == 0         ? command_migrate(&store, command)
-		    : strcmp(verb, "dry-run") == 0       ? dry_run_migrate(&store, command->tables)
-		    : strcmp(verb, "confirm-clock") == 0 ? command_confirm(&store)
-		    : strcmp(verb, "refresh") == 0       ? command_refresh(&store, command)
-							 : status_run(&store, command->tables);
+		r = command_verb(&store, command);
 	pg_close(&store.maintenance.pg);
 	catalog_done(&store.catalog);
 	return r;
