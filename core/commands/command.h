@@ -86,6 +86,7 @@ int command_top(const struct command_line *line);
 int command_logs(const struct command_line *line);
 int command_status(const struct command_line *line);
 int command_healthcheck(const struct command_line *line);
+int command_mark(const struct command_line *line);
 int command_version(const struct command_line *line);
 int command_help(const struct command_line *line);
 

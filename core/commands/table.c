@@ -42,6 +42,12 @@ static const struct command_option plugins_test_options[] = {
 	{0},
 };
 
+static const struct command_option mark_options[] = {
+	{"service", 's', "NAME",
+	 "of this service, as the API has it: shop/web; default: of everything"},
+	{0},
+};
+
 static const struct command_verb plugins_verbs[] = {
 	{"list", NULL, "which plugins there are", json_only},
 	{"info", "PLUGIN", "options, tables and metrics of one", json_only},
@@ -191,6 +197,15 @@ const struct command command_table[] = {
 		  "TALLYD_TOKEN, TALLYD_TOKEN_FILE and TALLYD_CACERT are the options' defaults.",
 	 .options = logs_options,
 	 .run = command_logs},
+	{.name = "mark",
+	 .arguments = "TEXT",
+	 .help = "set a mark beside the changes of containers, such as \"deploy 1.2.3\"",
+	 .about =
+		 "The mark is left in the folder marks of the state directory, for the input marks "
+		 "of the daemon; whoever may write there may set marks. It waits until a daemon "
+		 "runs.",
+	 .options = mark_options,
+	 .run = command_mark},
 	{.name = "version",
 	 .help = "print the versions of the daemon and its plugin ABI",
 	 .options = json_only,

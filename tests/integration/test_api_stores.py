@@ -96,6 +96,17 @@ def log_rows(base):
                (None, "info", "error")[n % 3], n]
 
 
+def change_rows(base):
+    """One change an hour ago, after which all that web printed were errors; and others."""
+    for n, (at, service, kind, container) in enumerate((
+            (base - HOUR - 7, "shop/web", "image", WEB), (base - HOUR - 7, "shop/web", "limits", WEB),
+            (base - 2 * DAY, "shop/web", "restart", OLD), (base - HOUR, "db", "oom", DB),
+            (base - 30 * MINUTE, None, "mark", None), (base - 40 * MINUTE, None, "host", None))):
+        yield [ns(at), "alpha", service, kind, container, f"{ns(at) // 1000:x}-{n:08x}", "web" if container == WEB else None,
+               "{\"b\": 1, \"a\": 2.50}", "{\"text\": \"deploy\"}", OLD if container else None, IMAGE_B, IMAGE_A,
+               None, None, "shop" if service and "/" in service else None]
+
+
 def image_rows(base):
     users = json.dumps([{"container_id": WEB, "name": "web", "state": "running", "reference": "web",
                          "outdated": True, "outdated_since": "2026-01-01T00:00:00Z"}])
@@ -127,7 +138,7 @@ def weather_rows(base):
 
 
 TABLES = {"container_stats": stats_rows, "container_info": info_rows, "container_events": event_rows,
-          "container_logs": log_rows, "docker_images": image_rows, "image_versions": version_rows,
+          "container_logs": log_rows, "docker_images": image_rows, "image_versions": version_rows, "container_changes": change_rows,
           "notes": note_rows, "weather": weather_rows}
 
 
@@ -402,6 +413,29 @@ def test_events(same, query, n):
     rows = list(pages(same, f"/api/v1/events?from={{-432000}}&to={{1}}&limit=17&{query}"))
     assert len(rows) == n
     same(f"/api/v1/events?from={{-432000}}&to={{1}}&format=csv&limit=500&{query}")
+
+
+@pytest.mark.parametrize("query, n", [
+    ("", 6), ("order=asc", 6), ("service=shop%2Fweb", 3), ("service=*b", 4), ("kind=image&kind=oom", 2), ("project=shop", 3),
+    ("host=beta", 0), ("kind=mark", 1)])
+def test_changes(same, query, n):
+    assert len(list(pages(same, f"/api/v1/changes?limit=2&{query}"))) == n
+    same(f"/api/v1/changes?format=csv&{query}")
+
+
+@pytest.mark.parametrize("window", ["5min", "30min", "1h", "6h", "1d"])
+def test_effects_of_changes(same, rolled, window):
+    for change in same("/api/v1/changes").json["data"]:
+        effect = same(f"/api/v1/changes/{change['id']}/effect?window={window}").json
+        assert effect["change"] == change
+        by_name = {metric["name"]: metric for metric in effect["metrics"]}
+        assert list(by_name) == ["cpu", "memory", "network", "disk", "throttling", "lines_error", "lines_warning", "lines", "ends"]
+        if change["kind"] == "image" and window == "1h":
+            assert effect["containers"] == 2 and effect["step"] == 60
+            assert by_name["cpu"]["before"]["n"] == 60 and by_name["cpu"]["after"]["n"] >= 55
+            assert by_name["memory"]["after"]["mean"] > by_name["memory"]["before"]["mean"]
+    same("/api/v1/changes/abc-0/effect", 404)
+    same("/api/v1/changes/x/effect", 404)
 
 
 @pytest.mark.parametrize("path", [

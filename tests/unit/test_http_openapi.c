@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "changes/changes_table.h"
 #include "routes/endpoint.h"
 #include "http_fixture.h"
 #include "http_schema.h"
@@ -36,11 +37,18 @@ static const char *text_for(const struct tally_column *column)
 		{"registry", "[]"},
 		{"image_id", "sha256:abcd"},
 		{"reference", "web:1"},
+		{"before", "{\"a\":\"b\"}"},
+		{"after", "{\"a\":\"b\"}"},
 		{"change", "moved"},
 		{"stream", "stderr"},
 		{"used_by", "[{\"container_id\":\"" ID_WEB "\",\"name\":\"web\",\"state\":null,"
 			    "\"reference\":\"web:1\",\"outdated\":true,"
 			    "\"outdated_since\":\"2026-01-01T00:00:00Z\"}]"}};
+	/* Of a change: when it was, in microseconds. */
+	static char id[32];
+	snprintf(id, sizeof(id), "%llx-1", (long long)(HTTP_NOW - 20 * CLOCK_SECOND) / 1000);
+	if (strcmp(column->name, "id") == 0)
+		return id;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		if (strcmp(texts[i][0], column->name) == 0)
 			return texts[i][1];
@@ -69,7 +77,7 @@ static void add_row(struct http_fixture *fixture, const struct tally_table *tabl
 }
 
 static const struct tally_table *const tables[] = {&logs_table, &events_table, &images_table,
-						   &versions_table};
+						   &versions_table, &changes_table};
 
 static int set_up(void **state)
 {
@@ -291,6 +299,10 @@ struct sight {
 };
 
 static const struct sight sights[] = {
+	{"/api/v1/changes", "/api/v1/changes"},
+	{"/api/v1/changes", "/api/v1/changes?format=csv"},
+	{"/api/v1/changes", "/api/v1/changes?format=ndjson"},
+	{"/api/v1/changes/{id}/effect", "/api/v1/changes/6475253dac300-1/effect"},
 	{"/api/v1/containers", "/api/v1/containers"},
 	{"/api/v1/containers", "/api/v1/containers?limit=1&name=*b"},
 	{"/api/v1/containers/{id}", "/api/v1/containers/web"},

@@ -47,6 +47,8 @@ static const struct tally_column changes_columns[CHANGES_COLUMNS] = {
 	[CHANGES_DIGEST] = COLUMN("digest", TEXT, FIELD,
 				  "repository@sha256:… of that image, if it was pulled or pushed"),
 	[CHANGES_OLD_DIGEST] = COLUMN("old_digest", TEXT, FIELD, "the same of the image before it"),
+	[CHANGES_PROJECT] =
+		COLUMN("project", TEXT, FIELD, "what stands before the slash of the service"),
 };
 
 const struct tally_table changes_table = {
@@ -56,7 +58,7 @@ const struct tally_table changes_table = {
 	.columns = changes_columns,
 	.n_columns = CHANGES_COLUMNS,
 	.kind = TALLY_SERIES,
-	.revision = 1,
+	.revision = 2,
 };
 
 int changes_row_add(struct tally_ctx *ctx, struct tally_batch *batch, const struct changes_row *row)
@@ -70,13 +72,17 @@ int changes_row_add(struct tally_ctx *ctx, struct tally_batch *batch, const stru
 	if (!cells)
 		return -ENOMEM;
 	tally_put_int(cells, CHANGES_TIME, time);
-	for (uint32_t i = CHANGES_HOST; r == 0 && i < CHANGES_COLUMNS; i++) {
+	for (uint32_t i = CHANGES_HOST; r == 0 && i < CHANGES_PROJECT; i++) {
 		const char *text = i == CHANGES_HOST ? tally_hostname(ctx) : row->texts[i];
 		if (i <= CHANGES_CONTAINER_ID)
 			hash = hash_text(hash, text ? text : "");
 		if (text && *text)
 			r = tally_put_text(ctx, batch, cells, i, text, strlen(text));
 	}
+	const char *service = row->texts[CHANGES_SERVICE];
+	size_t project = service && strchr(service, '/') ? strcspn(service, "/") : 0;
+	if (r == 0 && project > 0)
+		r = tally_put_text(ctx, batch, cells, CHANGES_PROJECT, service, project);
 	snprintf(id, sizeof(id), "%" PRIx64 "-%08x", (uint64_t)time / 1000, (uint32_t)hash);
 	return r < 0 ? r : tally_put_text(ctx, batch, cells, CHANGES_ID, id, strlen(id));
 }

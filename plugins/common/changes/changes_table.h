@@ -22,6 +22,7 @@ enum changes_column {
 	CHANGES_OLD_IMAGE_ID,
 	CHANGES_DIGEST,
 	CHANGES_OLD_DIGEST,
+	CHANGES_PROJECT,
 	CHANGES_COLUMNS
 };
 
@@ -30,7 +31,7 @@ extern const struct tally_table changes_table;
 /* A row; texts NULL or "": not known. */
 struct changes_row {
 	int64_t time;
-	const char *texts[CHANGES_COLUMNS]; /* host and id are filled in */
+	const char *texts[CHANGES_COLUMNS]; /* host, id and project are filled in */
 };
 
 /* -ENOMEM. */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <tallyd/host.h>
 
+#include "changes/changes_table.h"
 #include "docker_images/image_tables.h"
 #include "docker_logs/logs_table.h"
 #include "docker_stats/stats_table.h"
@@ -39,9 +40,9 @@ static const struct tally_table weather_table = {.name = "weather",
 						 .kind = TALLY_SERIES,
 						 COLUMNS(weather_columns),
 						 .revision = 1};
-static const struct tally_table *const tables[] = {&stats_table, &status_table,  &events_table,
-						   &logs_table,  &images_table,  &versions_table,
-						   &note_table,  &weather_table, NULL};
+static const struct tally_table *const tables[] = {
+	&stats_table,    &status_table, &events_table,  &logs_table,    &images_table,
+	&versions_table, &note_table,   &weather_table, &changes_table, NULL};
 
 struct replay_config {
 	const char *file;

@@ -365,6 +365,35 @@ const struct param_spec param_service = {
 	.example = "[\"shop/web\"]",
 	.component = "service",
 };
+const struct param_spec param_change_service = {
+	.name = "service",
+	MANY,
+	.help = "Of this service, as the list of containers has it; " PATTERN,
+	.example = "[\"shop/web\"]",
+};
+const struct param_spec param_kind = {
+	.name = "kind",
+	.type = PARAM_CHOICE,
+	MANY,
+	.choices =
+		"image|config|limits|mounts|env_names|network|restart|oom|health|scaled|host|mark",
+	.help = "Any of them.",
+};
+const struct param_spec param_change_id = {
+	.name = "id",
+	.flags = PARAM_IN_PATH | PARAM_REQUIRED,
+	.help = "The id of a change.",
+	.example = "\"63f1a2b3c4d5e-0a1b2c3d\"",
+};
+const struct param_spec param_effect_window = {
+	.name = "window",
+	.type = PARAM_DURATION,
+	.min = 5 * CLOCK_MINUTE,
+	.max = CLOCK_DAY,
+	.fallback = "1h",
+	AT(span),
+	.help = "How long before and after the change is compared.",
+};
 const struct param_spec param_log_label = {
 	.name = "label",
 	MANY,

@@ -25,6 +25,8 @@ extern const struct param_spec param_format, param_csv_safe, param_gone;
 extern const struct param_spec param_host, param_image_host, param_hosts, param_containers;
 extern const struct param_spec param_name, param_state, param_health, param_image, param_label;
 extern const struct param_spec param_project, param_q, param_regex;
+extern const struct param_spec param_change_service, param_kind, param_change_id;
+extern const struct param_spec param_effect_window;
 extern const struct param_spec param_service, param_log_project, param_log_label, param_before,
 	param_after;
 extern const struct param_spec param_by_level, param_stream, param_level, param_action;

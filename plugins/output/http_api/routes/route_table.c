@@ -200,6 +200,38 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.schema = "EventList",
 		.errors = ERROR_NOT_FOUND | ERROR_AMBIGUOUS | ERROR_TOO_LARGE,
 	},
+	{
+		.path = "/api/v1/changes",
+		.answer = HANDLER(changes_list),
+		.class = HTTP_EVENTS,
+		.cached = CACHE_CLASS_STATS,
+		.params = {PARAMS(PAGES, &param_change_service, &param_kind, &param_hosts,
+				  &param_project),
+			   .range = 7 * CLOCK_DAY},
+		.id = "listChanges",
+		.tag = "Changes",
+		.summary = "What changed about services",
+		.description = "By default in the last week.",
+		.schema = "ChangeList",
+		.errors = ERROR_TOO_LARGE,
+	},
+	/* What it compares are sums of readings and lines, so that needs the scopes of both. */
+	{
+		.path = "/api/v1/changes/{id}/effect",
+		.answer = HANDLER(changes_effect),
+		.class = HTTP_EVENTS,
+		.scopes = 1U << HTTP_STATS | 1U << HTTP_LOGS,
+		.cached = CACHE_CLASS_HISTORY,
+		.params = {PARAMS(&param_change_id, &param_effect_window)},
+		.id = "getEffect",
+		.tag = "Changes",
+		.summary = "What a change did to its service",
+		.description = "CPU, memory, network, disk, throttling, lines by level and ends of "
+			       "containers, before and after it and at the same hours of the day "
+			       "before. docs/changes.md has the method.",
+		.schema = "Effect",
+		.errors = ERROR_NOT_FOUND | ERROR_TOO_LARGE,
+	},
 	/* Streams.  An answer without an end cannot be cached.  A token needs the scope of the rows
 	 * as well: else a token for streams alone would read logs that it may not list.  Of several
 	 * topics the endpoint checks it. */

@@ -1,0 +1,20 @@
+/*
+ * /api/v1/changes: what changed about services.  On a worker's thread; list_endpoint.c does the
+ * list, effect.c what a change did.
+ */
+#include "routes/endpoint.h"
+#include "routes/list_endpoint.h"
+
+static const struct list_filter change_filters[] = {
+	{"service", "service", TALLY_GLOB},
+	{"kind", "kind", TALLY_EQUALS},
+	{"host", "host", TALLY_EQUALS},
+	{"project", "project", TALLY_EQUALS},
+	{.param = NULL},
+};
+static const struct list changes_of_services = {"container_changes", change_filters};
+
+int changes_list(struct context *context)
+{
+	return list_answer(context, &changes_of_services, NULL);
+}
