@@ -93,7 +93,18 @@ def log_rows(base):
         host, name = HOSTS[container]
         yield [ns(base - (n // 4) * 9) + n // 8 * 1000, host, container, name,
                ("stdout", "stderr")[n % 3 == 0], f"{MESSAGES[n % 8]} {n}" if n % 8 != 3 else "",
-               (None, "info", "error")[n % 3], n]
+               (None, "info", "error")[n % 3], n, PATTERNS[n % 4]]
+
+
+PATTERNS = ["%012x" % n for n in (1, 2, 3)] + [None]
+
+
+def pattern_rows(base):
+    for n, pattern in enumerate(PATTERNS[:3]):
+        for host in ("alpha", "beta"):
+            yield [ns(base), host, "shop/web", pattern, f"word {n} <*>", (None, "error", "info")[n],
+                   ns(base - DAY if n else base - 5 * MINUTE), ns(base), f"word {n} 5"]
+    yield [ns(base), "alpha", "db", "f" * 12, "was here", None, ns(base - DAY), ns(base - HOUR), "was here"]
 
 
 def change_rows(base):
@@ -139,7 +150,7 @@ def weather_rows(base):
 
 TABLES = {"container_stats": stats_rows, "container_info": info_rows, "container_events": event_rows,
           "container_logs": log_rows, "docker_images": image_rows, "image_versions": version_rows, "container_changes": change_rows,
-          "notes": note_rows, "weather": weather_rows}
+          "notes": note_rows, "weather": weather_rows, "log_patterns": pattern_rows}
 
 
 # ---- The stores
@@ -332,7 +343,8 @@ LINES = "from={-86400}&to={1}&"
     ("regex=" + quote("\\Q_sure_\\E [[]a-z\\]\\*"), 50), ("regex=" + quote("^$"), 50), ("regex=" + quote("^.{7}\U0001f433?"), None),
     ("regex=back|trail&container=web", 100), ("project=shop", 400), ("project=nope", 0), ("project=shop&host=beta", 200),
     ("label=app%3Dweb", 200), ("label=env&label=app%3Ddb", 200), ("project=shop&container=web&level=error", None),
-    ("label=app%3Dweb&container=" + TWIN, 0), ("service=shop%2Fweb", 200), ("service=shop%2F*&level=error", 133), ("service=db", 0), ("project=shop&project=nope&regex=" + quote("trail +[0-9]"), 50)])
+    ("label=app%3Dweb&container=" + TWIN, 0), ("service=shop%2Fweb", 200), ("service=shop%2F*&level=error", 133), ("service=db", 0), (f"pattern={'0' * 11}1", 100),
+    (f"pattern={'0' * 11}1&pattern={'0' * 11}2&level=error", None), ("pattern=x", 0), ("project=shop&project=nope&regex=" + quote("trail +[0-9]"), 50)])
 def test_logs(same, rolled, query, n):
     rows = list(pages(same, f"/api/v1/logs?{LINES}limit=90&{query}"))
     assert len({row["sequence"] for row in rows}) == len(rows) and len(rows) == (n or len(rows)) > -1
@@ -403,6 +415,29 @@ def test_counts_of_lines_are_kept_and_mended(stores, same, rolled, base):
     count = same("/api/v1/logs/count?from={-600}&to={60}").json["data"]
     assert count["levels"]["critical"] == 1
     assert count["total"] == len(same("/api/v1/logs?from={-600}&to={60}&limit=10000").json["data"])
+
+
+@pytest.mark.parametrize("query, n", [
+    ("", 7), ("service=shop%2Fweb", 6), ("service=d*", 1), ("host=beta", 3), ("level=err", 2), ("service=x", 0)])
+def test_patterns_of_lines(same, rolled, base, query, n):
+    """Each with as many lines as the list has of it, in two ranges too."""
+    end = "to={60}&"
+    whole = [f"/api/v1/logs/patterns?from={{-86400}}&{end}{query}",
+             f"/api/v1/logs/patterns?from={{-86400}}&{end}new_since={{-600}}&{query}"]
+    lines = same(f"/api/v1/logs?{LINES}limit=1000").json["data"]
+    plain, split = (same(path).json for path in whole)
+    assert plain["total"] == split["total"] == len(plain["data"]) == len(split["data"]) == n
+    assert plain["counted_until"]
+    since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(base - 600))
+    for row in plain["data"]:
+        mine = [line for line in lines if (line["pattern"], line["host"]) == (row["id"], row["host"])]
+        other = next(r for r in split["data"] if (r["id"], r["host"]) == (row["id"], row["host"]))
+        assert row["lines"] == len(mine) and row["state"] is None and row["lines_before"] is None
+        assert other["lines"] == sum(line["time"] >= since for line in mine)
+        assert other["lines_before"] == len(mine) - other["lines"]
+        assert other["state"] == {PATTERNS[0]: "new", "f" * 12: "gone"}.get(row["id"], "known")
+    assert [row["state"] for row in split["data"]] == sorted((row["state"] for row in split["data"]), key="new".__ne__)
+    same(whole[1] + "&format=csv&limit=2")
 
 
 @pytest.mark.parametrize("query, n", [

@@ -143,6 +143,31 @@ def test_every_line_of_every_kind_of_container_is_stored(engine, follow):
     assert daemon.metric("tallyd_docker_logs_unreadable") == 1
 
 
+def test_lines_have_patterns_also_after_a_restart(engine, follow):
+    """Of the service, whichever of its containers prints them."""
+    lines = "echo opened order $i for u-$i; echo ERROR lost order $i after $((i * 7)) ms >&2"
+    labels = {"com.docker.compose.project": "shop", "com.docker.compose.service": "web"}
+    daemon = follow()
+
+    def patterns():
+        return daemon.sql("select service, id, template, level, example from log_patterns order by template")
+
+    def of_lines():
+        return daemon.sql("select pattern, count(*) from container_logs group by 1 order by 2, 1")
+
+    for turn in (1, 2):
+        container = engine.run(f"web-{turn}", f"i={turn}000; while [ $i -lt {turn}050 ]; do {lines}; i=$((i+1)); done", labels=labels)
+        engine.wait(container)
+        daemon.wait(lambda turn=turn: sum(n for _, n in of_lines()) == 100 * turn, "the lines", 60)
+        daemon.wait(lambda: len(patterns()) == 2, "their patterns", 60)
+        assert patterns()[0][2:] == ("lost order <*> after <*> ms", "error", "ERROR lost order 1000 after 7000 ms")
+        assert patterns()[1][2:] == ("opened order <*> for u-<*>", None, "opened order 1000 for u-1000")
+        assert {row[0] for row in patterns()} == {"shop/web"}
+        assert sorted(of_lines()) == sorted((row[1], 50 * turn) for row in patterns())
+        daemon.stop()
+        daemon.start()
+
+
 def test_a_restarted_container_goes_on_where_it_ended(engine, follow):
     daemon = follow()
     container = engine.run("again", "echo run; printf tail")

@@ -319,6 +319,7 @@ static const struct sight sights[] = {
 	{"/api/v1/logs", "/api/v1/logs?q=nothing"},
 	{"/api/v1/logs/histogram", "/api/v1/logs/histogram?step=10m"},
 	{"/api/v1/logs/count", "/api/v1/logs/count?q=nothing"},
+	{"/api/v1/logs/patterns", "/api/v1/logs/patterns?new_since=now-1h"},
 	{"/api/v1/events", "/api/v1/events"},
 	{"/api/v1/stream", "/api/v1/stream?topics=logs,containers"},
 	{"/api/v1/stream/stats", "/api/v1/stream/stats"},

@@ -16,6 +16,7 @@
 #include "followers.h"
 #include "logs.h"
 #include "logs_table.h"
+#include "patterns/patterns_table.h"
 #include "session.h"
 
 static int logs_start(void *arg)
@@ -168,6 +169,14 @@ static const struct tally_option logs_options[] = {
 		 "limit",
 	 .type = TALLY_OPT_INT,
 	 .offset = offsetof(struct logs_config, rate_limit)},
+	DOCKER_SERVICE_OPTION(offsetof(struct logs_config, service_label)),
+	{.name = "max_patterns",
+	 .fallback = "5000",
+	 .accepts = "0..100000",
+	 .help = "patterns of log lines that are told apart, at most 500 of a service; lines "
+		 "beyond that have none and are counted; 0: no patterns",
+	 .type = TALLY_OPT_INT,
+	 .offset = offsetof(struct logs_config, max_patterns)},
 	{0}};
 
 #define LOGS_COUNTER(n, h)                                                                         \
@@ -200,9 +209,12 @@ static const struct tally_metric logs_metrics[] = {
 					"the engine that were not a log."),
 	[METRIC_ENGINE_ERRORS] =
 		LOGS_COUNTER("engine_texts_total", "Error messages of the engine within a log."),
+	[METRIC_PATTERNS] = LOGS_GAUGE("patterns", "Patterns of log lines that are known."),
+	[METRIC_UNPATTERNED] = LOGS_COUNTER("unpatterned_lines_total",
+					    "Lines for whose pattern max_patterns left no room."),
 	{0}};
 
-static const struct tally_table *const logs_tables[] = {&logs_table, NULL};
+static const struct tally_table *const logs_tables[] = {&logs_table, &patterns_table, NULL};
 
 static const struct tally_input logs_input = {.size = sizeof(struct tally_input),
 					      .run = session_run};

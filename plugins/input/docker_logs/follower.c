@@ -267,6 +267,8 @@ void follower_on_inspect(struct follower *follower, const struct inspect_facts *
 		follower_flush(follower);
 		snprintf(rows->name, sizeof(rows->name), "%s", facts->container.name);
 	}
+	docker_service_of_labels(&facts->container, follower->logs->config->service_label,
+				 rows->service);
 	if (!follower->known) {
 		follower->known = true;
 		rows->terminal = facts->terminal;

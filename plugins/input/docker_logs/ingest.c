@@ -130,7 +130,7 @@ static enum log_outcome on_message(void *arg, const struct log_line *line)
 		before = tally_batch_bytes(logs->ctx, ingest->rows.batch);
 	else if (logs->waiting == 0)
 		logs->waiting_since = tally_monotonic(logs->ctx);
-	int r = log_rows_add(&ingest->rows, line);
+	int r = log_rows_add(&ingest->rows, line, logs->patterns);
 	if (ingest->rows.batch)
 		logs->waiting += tally_batch_bytes(logs->ctx, ingest->rows.batch) - before;
 	if (r < 0)

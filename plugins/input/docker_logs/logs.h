@@ -6,6 +6,7 @@
 #define TALLYD_LOGS_H
 
 #include "docker/docker_follow.h"
+#include "docker/docker_service.h"
 #include "docker/docker_stream.h"
 #include "lines/log_message.h"
 
@@ -20,6 +21,8 @@ enum logs_metric {
 	METRIC_LIMITED,
 	METRIC_GARBAGE,
 	METRIC_ENGINE_ERRORS,
+	METRIC_PATTERNS,
+	METRIC_UNPATTERNED,
 };
 
 /* How much of a log that was never read before is read. */
@@ -38,6 +41,8 @@ struct logs_config {
 	int64_t max_line, max_containers, rate_limit;
 	const char *multiline_start; /* NULL: each line is a message */
 	int64_t multiline_timeout, multiline_lines;
+	const char *service_label;
+	int64_t max_patterns;
 };
 
 struct follower;
@@ -50,6 +55,7 @@ struct docker_logs {
 	struct docker *docker;
 	struct docker_target target;
 	struct docker_streams *streams; /* NULL: not in a session */
+	struct patterns *patterns;      /* NULL: not in a session, or max_patterns is 0 */
 	struct follower **followers;    /* in the order of ids */
 	uint32_t n_followers, n_allocated;
 	uint32_t not_followed;

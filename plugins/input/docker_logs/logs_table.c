@@ -24,6 +24,8 @@ static const struct tally_column logs_columns[LOGS_COLUMNS] = {
 	[LOGS_SEQUENCE] =
 		COLUMN("sequence", INT, ORDER,
 		       "2 × the lines of this stream with the same time before it, + 1 if stderr"),
+	[LOGS_PATTERN] = COLUMN("pattern", TEXT, FIELD,
+				"the id in log_patterns of what it has in common with other lines"),
 };
 
 const struct tally_table logs_table = {
@@ -32,5 +34,5 @@ const struct tally_table logs_table = {
 	.columns = logs_columns,
 	.n_columns = LOGS_COLUMNS,
 	.kind = TALLY_LOG,
-	.revision = 1,
+	.revision = 2,
 };

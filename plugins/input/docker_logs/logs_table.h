@@ -16,6 +16,7 @@ enum logs_column {
 	LOGS_MESSAGE,
 	LOGS_LEVEL,
 	LOGS_SEQUENCE,
+	LOGS_PATTERN,
 	LOGS_COLUMNS
 };
 

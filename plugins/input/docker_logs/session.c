@@ -18,6 +18,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "clock_step.h"
 #include "follower.h"
@@ -103,6 +104,15 @@ static void read_files(struct docker_logs *logs)
 	}
 }
 
+/* Rows that are not taken, since the daemon stops, come again with the next line. */
+static void flush_patterns(struct docker_logs *logs, int64_t now, bool all)
+{
+	if (!logs->patterns)
+		return;
+	patterns_flush(logs->patterns, now, all);
+	tally_gauge(logs->ctx, METRIC_PATTERNS, patterns_count(logs->patterns));
+}
+
 static void flush_all(struct docker_logs *logs)
 {
 	for (uint32_t i = 0; i < logs->n_followers; i++)
@@ -129,6 +139,8 @@ static int64_t next_turn(const struct docker_logs *logs)
 		next = earlier(next, logs->missing_due);
 	if (logs->waiting > 0)
 		next = earlier(next, logs->waiting_since + flush_ns);
+	if (logs->patterns)
+		next = earlier(next, patterns_due(logs->patterns));
 	if (streams_due(logs->streams) >= 0)
 		next = earlier(next, streams_due(logs->streams));
 	for (uint32_t i = 0; i < logs->n_followers; i++) {
@@ -174,6 +186,7 @@ static void logs_dispatch(void *arg, const struct pollfd fds[DOCKER_FOLLOW_FDS])
 		flush_all(logs);
 	for (uint32_t i = 0; i < logs->n_followers; i++)
 		follower_on_time(logs->followers[i], now);
+	flush_patterns(logs, now, false);
 }
 
 /* ---- A session ---- */
@@ -195,12 +208,18 @@ static int begin(struct docker_logs *logs)
 			  "cannot watch log files: %s; using the API instead", strerror(errno));
 	logs->files_due = logs->missing_due = 0;
 	logs->pending = logs->seconds = false;
+	if (logs->config->max_patterns > 0 &&
+	    patterns_open(logs->ctx, (uint32_t)logs->config->max_patterns, &logs->patterns) < 0)
+		tally_log(logs->ctx, TALLY_WARNING,
+			  "no memory for patterns of log lines; lines have none");
 	return 0;
 }
 
 static void end(struct docker_logs *logs)
 {
 	flush_all(logs);
+	flush_patterns(logs, tally_monotonic(logs->ctx), true);
+	patterns_close(TAKE(logs->patterns));
 	for (uint32_t i = 0; i < logs->n_followers; i++)
 		follower_suspend(logs->followers[i]);
 	streams_destroy(logs->streams);

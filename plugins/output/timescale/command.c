@@ -134,7 +134,7 @@ static int command_refresh_table(void *arg, const struct tally_table *table)
 	if (!stored || (stored->n_numbers == 0 && !counted))
 		return 0;
 	if (counted)
-		log_lines_declare(stored, &lines);
+		log_lines_declare(stored, LOG_LINES_LEVELS, &lines);
 	snprintf(sql, sizeof(sql),
 		 "with m as (insert into tally.late select '%s', t, 'tallyd db refresh' from "
 		 "generate_series(to_timestamp(%" PRId64 "), to_timestamp(%" PRId64

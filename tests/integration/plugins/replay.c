@@ -14,6 +14,7 @@
 #include "changes/changes_table.h"
 #include "docker_images/image_tables.h"
 #include "docker_logs/logs_table.h"
+#include "docker_logs/patterns/patterns_table.h"
 #include "docker_stats/stats_table.h"
 #include "docker_status/events_table.h"
 #include "docker_status/status_table.h"
@@ -41,8 +42,9 @@ static const struct tally_table weather_table = {.name = "weather",
 						 COLUMNS(weather_columns),
 						 .revision = 1};
 static const struct tally_table *const tables[] = {
-	&stats_table,    &status_table, &events_table,  &logs_table,    &images_table,
-	&versions_table, &note_table,   &weather_table, &changes_table, NULL};
+	&stats_table,   &status_table,   &events_table, &logs_table,
+	&images_table,  &versions_table, &note_table,   &weather_table,
+	&changes_table, &patterns_table, NULL};
 
 struct replay_config {
 	const char *file;

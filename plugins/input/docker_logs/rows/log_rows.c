@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "rows/log_level.h"
+#include "logs.h"
 #include "logs_table.h"
 #include "rows/log_text.h"
 
@@ -45,7 +46,24 @@ static const char *clean_copy(struct log_rows *rows, const char *text, size_t *l
 	return tally_batch_copy(rows->ctx, rows->batch, clean, *len);
 }
 
-int log_rows_add(struct log_rows *rows, const struct log_line *line)
+/* A line without words has none. */
+static void put_pattern(struct log_rows *rows, struct tally_cell *row,
+			const struct pattern_line *line, struct patterns *patterns)
+{
+	char id[PATTERN_ID_SIZE];
+	switch (patterns_take(patterns, line, id)) {
+	case PATTERN_FOUND:
+		tally_put_text(rows->ctx, rows->batch, row, LOGS_PATTERN, id, PATTERN_ID_SIZE - 1);
+		return;
+	case PATTERN_FULL:
+		tally_count(rows->ctx, METRIC_UNPATTERNED, 1);
+		return;
+	default:
+		return;
+	}
+}
+
+int log_rows_add(struct log_rows *rows, const struct log_line *line, struct patterns *patterns)
 {
 	size_t len = line->len;
 	if (!rows->batch && !begin(rows)) {
@@ -67,6 +85,13 @@ int log_rows_add(struct log_rows *rows, const struct log_line *line)
 	const char *level = log_level(message, len);
 	if (level)
 		tally_put_text_borrowed(row, LOGS_LEVEL, level, strlen(level));
+	const struct pattern_line what = {.service = rows->service[0] ? rows->service : rows->name,
+					  .text = message,
+					  .len = len,
+					  .level = level,
+					  .time = line->time};
+	if (patterns)
+		put_pattern(rows, row, &what, patterns);
 	return 0;
 }
 

@@ -8,21 +8,24 @@
 #include <tallyd/host.h>
 
 #include "docker/docker.h"
+#include "docker/docker_service.h"
 #include "lines/log_lines.h"
+#include "patterns/patterns.h"
 
 enum { LOG_BATCH_ROWS = 500, LOG_BATCH_BYTES = 256 << 10, LOG_NAME_SIZE = 256 };
 
 struct log_rows {
 	struct tally_ctx *ctx;
 	char id[DOCKER_ID_MAX + 1], name[LOG_NAME_SIZE];
-	bool terminal;             /* its lines end in \r\n */
-	struct tally_batch *batch; /* NULL: no rows wait */
+	char service[DOCKER_SERVICE_SIZE]; /* "": its name */
+	bool terminal;                     /* its lines end in \r\n */
+	struct tally_batch *batch;         /* NULL: no rows wait */
 	const char *batch_host, *batch_id, *batch_name;
 	size_t host_len, id_len, name_len;
 };
 
-/* 0, or -ENOMEM: no row was added. */
-int log_rows_add(struct log_rows *rows, const struct log_line *line);
+/* patterns: NULL: lines get none.  0, or -ENOMEM: no row was added. */
+int log_rows_add(struct log_rows *rows, const struct log_line *line, struct patterns *patterns);
 /* true: hand the batch over before the next row. */
 bool log_rows_full(const struct log_rows *rows);
 /* Hands over what waits, with the position behind it.  Returns what tally_emit() did. */

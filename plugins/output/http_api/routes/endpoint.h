@@ -61,7 +61,7 @@ enum { ROUTES_MAX = 64 };
 extern const struct endpoint endpoints[ROUTES_MAX];
 
 endpoint_fn containers_list, containers_one, containers_stats, containers_logs, containers_events;
-endpoint_fn logs_list, logs_histogram, logs_count, events_list;
+endpoint_fn logs_list, logs_histogram, logs_count, logs_patterns, events_list;
 endpoint_fn changes_list, changes_effect;
 endpoint_fn stream_topics, stream_stats, stream_logs, stream_events;
 endpoint_fn images_list, images_one, images_versions;

@@ -9,9 +9,13 @@
 #include <errno.h>
 
 static const struct list_filter log_filters[] = {
-	{"q", "message", TALLY_CONTAINS},      {"stream", "stream", TALLY_EQUALS},
-	{"level", "level", LIST_FILTER_LEVEL}, {"host", "host", TALLY_EQUALS},
-	{"name", "name", TALLY_GLOB},          {.param = NULL},
+	{"q", "message", TALLY_CONTAINS},
+	{"stream", "stream", TALLY_EQUALS},
+	{"level", "level", LIST_FILTER_LEVEL},
+	{"host", "host", TALLY_EQUALS},
+	{"name", "name", TALLY_GLOB},
+	{"pattern", "pattern", TALLY_EQUALS},
+	{.param = NULL},
 };
 const struct list logs_of_containers = {"container_logs", log_filters};
 

@@ -522,6 +522,20 @@ const struct param_spec param_since = {
 	.example = "\"now-5m\"",
 	.component = "since",
 };
+const struct param_spec param_pattern = {
+	.name = "pattern",
+	.flags = PARAM_REPEATED,
+	.help = "Only lines of this pattern, as /api/v1/logs/patterns names it.",
+	.example = "\"5f0c1d9a77e2\"",
+	.component = "pattern",
+};
+const struct param_spec param_new_since = {
+	.name = "new_since",
+	.help = "A time between from and to: lines are those since then, lines_before those from "
+		"`from` until then, and state says of each pattern whether it is new, gone or "
+		"known.",
+	.example = "\"now-1h\"",
+};
 const struct param_spec param_stream_fields = {
 	.name = "fields",
 	.help = "Of readings these columns, besides the time and what says whose they are.",

@@ -37,5 +37,6 @@ extern const struct param_spec param_top_agg;
 extern const struct param_spec param_ids, param_by, param_span, param_top_limit;
 extern const struct param_spec param_last_event_id, param_last_event_ids, param_topics;
 extern const struct param_spec param_tail, param_since, param_stream_fields;
+extern const struct param_spec param_pattern, param_new_since;
 
 #endif

@@ -33,8 +33,9 @@
 		&param_csv_safe, &param_shown, WRITTEN
 
 #define LOG_FILTERS                                                                                \
-	&param_q, &param_regex, &param_stream, &param_level, &param_hosts, &param_name,            \
-		&param_containers, &param_log_project, &param_service, &param_log_label
+	&param_pattern, &param_q, &param_regex, &param_stream, &param_level, &param_hosts,         \
+		&param_name, &param_containers, &param_log_project, &param_service,                \
+		&param_log_label
 
 #define COUNT_HELP                                                                                 \
 	"Counting ends after search_time: complete is then false, and the numbers are those since" \
@@ -119,8 +120,9 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.answer = HANDLER(containers_logs),
 		.class = HTTP_LOGS,
 		.cached = CACHE_CLASS_STATS,
-		.params = {PARAMS(&param_container_id, PAGES, &param_q, &param_regex, &param_stream,
-				  &param_level, &param_before, &param_after, &param_host),
+		.params = {PARAMS(&param_container_id, PAGES, &param_pattern, &param_q,
+				  &param_regex, &param_stream, &param_level, &param_before,
+				  &param_after, &param_host),
 			   .range = CLOCK_HOUR},
 		.id = "getContainerLogs",
 		.tag = "Logs",
@@ -184,6 +186,23 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.description = "By default in the last hour. " COUNT_HELP,
 		.schema = "LogCount",
 		.errors = ERROR_NOT_FOUND | ERROR_AMBIGUOUS,
+	},
+	{
+		.path = "/api/v1/logs/patterns",
+		.answer = HANDLER(logs_patterns),
+		.class = HTTP_LOGS,
+		.cached = CACHE_CLASS_STATS,
+		.params = {PARAMS(&param_from, &param_to, &param_new_since, &param_service,
+				  &param_hosts, &param_level, &param_limit, &param_format,
+				  &param_csv_safe),
+			   .range = CLOCK_DAY},
+		.id = "listLogPatterns",
+		.tag = "Logs",
+		.summary = "What log lines have in common, and what is new",
+		.description = "By default of the last day, the most lines first; with new_since "
+			       "what is new comes first. Lines are counted by whole minutes, up to "
+			       "counted_until; null: not counted yet.",
+		.schema = "LogPatternList",
 	},
 	{
 		.path = "/api/v1/events",

@@ -2,7 +2,8 @@
  * The lines of a stretch of time are counted by one statement, and where the counting has come to
  * is noted in the same transaction, as level 0 of the counts' own watermarks.  Minutes to which
  * lines came late are marked by the writer, as those of a rolled-up table are, and counted again;
- * the rollups of what changed are marked in turn.  Called by maintenance.
+ * the rollups of what changed are marked in turn.  Counts by pattern go with those by level, under
+ * the same watermark.  Called by maintenance.
  *
  * Behind the writer and not in it: a line costs an insert nothing, lines that were there before
  * tallyd counted them are counted like any others, and a line that is offered twice counts once.
@@ -22,9 +23,10 @@ enum { LOG_LINES_LATE_AT_ONCE = 100 };
 
 struct log_counting {
 	struct store *store;
-	const struct stored_table *logs, *lines;
-	struct watermarks watermarks; /* of lines */
-	int64_t kept_from;            /* of logs: earlier lines are gone */
+	const struct stored_table *logs;
+	const struct stored_table *lines[LOG_LINES_KINDS]; /* NULL: not counted so */
+	struct watermarks watermarks[LOG_LINES_KINDS];     /* of lines */
+	int64_t kept_from;                                 /* of logs: earlier lines are gone */
 };
 
 /* ---- One stretch --------------------------------------------------------------- */
@@ -38,8 +40,8 @@ static void log_lines_append_tags(const struct log_counting *counting, sqlite3_s
 }
 
 /* Lines of [from, to), series by series: CROSS keeps the order. */
-static void log_lines_append_rows(const struct log_counting *counting, sqlite3_str *sql,
-				  int64_t from, int64_t to)
+static void log_lines_append_rows(const struct log_counting *counting, enum log_lines_kind kind,
+				  sqlite3_str *sql, int64_t from, int64_t to)
 {
 	const char *name = counting->logs->table.name;
 	const char *time = counting->logs->table.columns[0].name;
@@ -47,38 +49,43 @@ static void log_lines_append_rows(const struct log_counting *counting, sqlite3_s
 			    " FROM \"%w_series\" s CROSS JOIN \"%w_rows\" r ON r._series = "
 			    "s._series WHERE r.\"%w\" >= %lld AND r.\"%w\" < %lld",
 			    name, name, time, (long long)from, time, (long long)to);
+	if (kind == LOG_LINES_PATTERNS)
+		sqlite3_str_appendf(sql, " AND r.pattern IS NOT NULL");
 }
 
 /* Tags and levels that no line had before. */
-static int log_lines_add_series(const struct log_counting *counting, int64_t from, int64_t to)
+static int log_lines_add_series(const struct log_counting *counting, enum log_lines_kind kind,
+				int64_t from, int64_t to)
 {
 	sqlite3_str *sql = sqlite3_str_new(counting->store->db);
-	sqlite3_str_appendf(sql, "INSERT OR IGNORE INTO \"%w_series\" (level",
-			    counting->lines->table.name);
+	sqlite3_str_appendf(sql, "INSERT OR IGNORE INTO \"%w_series\" (%s",
+			    counting->lines[kind]->table.name, log_lines_by(kind));
 	log_lines_append_tags(counting, sql, "");
-	sqlite3_str_appendf(sql, ") SELECT DISTINCT r.level");
+	sqlite3_str_appendf(sql, ") SELECT DISTINCT r.%s", log_lines_by(kind));
 	log_lines_append_tags(counting, sql, "s.");
-	log_lines_append_rows(counting, sql, from, to);
+	log_lines_append_rows(counting, kind, sql, from, to);
 	return database_exec_text(counting->store->ctx, counting->store->db, sql);
 }
 
-static int log_lines_count(const struct log_counting *counting, int64_t from, int64_t to)
+static int log_lines_count(const struct log_counting *counting, enum log_lines_kind kind,
+			   int64_t from, int64_t to)
 {
-	const char *name = counting->lines->table.name;
-	const char *time = counting->lines->table.columns[0].name;
+	const char *name = counting->lines[kind]->table.name, *by = log_lines_by(kind);
+	const char *time = counting->lines[kind]->table.columns[0].name;
 	sqlite3_str *sql = sqlite3_str_new(counting->store->db);
 	/* Added up before the series of the count is looked for: once per minute, not per line. */
 	sqlite3_str_appendf(sql,
 			    "INSERT INTO \"%w_rows\" (_series, \"%w\", lines) SELECT d._series, "
-			    "c.minute, c.n FROM (SELECT r.level AS level, r.\"%w\" - r.\"%w\" %% "
+			    "c.minute, c.n FROM (SELECT r.%s AS %s, r.\"%w\" - r.\"%w\" %% "
 			    "%lld AS minute, count(*) AS n",
-			    name, time, time, time, (long long)schema_levels[LEVEL_MINUTE].bucket);
+			    name, time, by, by, time, time,
+			    (long long)schema_levels[LEVEL_MINUTE].bucket);
 	log_lines_append_tags(counting, sql, "s.");
-	log_lines_append_rows(counting, sql, from, to);
+	log_lines_append_rows(counting, kind, sql, from, to);
 	sqlite3_str_appendf(sql,
 			    " GROUP BY s._series, 2, 1) c CROSS JOIN \"%w_series\" d ON " SCHEMA_KEY
 			    " = " SCHEMA_KEY,
-			    name, "d.", "level", "c.", "level");
+			    name, "d.", by, "c.", by);
 	for (uint32_t i = 0; i < counting->logs->n_tags; i++) {
 		const char *tag = counting->logs->table.columns[counting->logs->tags[i]].name;
 		sqlite3_str_appendf(sql, " AND " SCHEMA_KEY " = " SCHEMA_KEY, "d.", tag, "c.", tag);
@@ -88,11 +95,12 @@ static int log_lines_count(const struct log_counting *counting, int64_t from, in
 }
 
 /* The minutes of the counts that are rolled up already. */
-static int log_lines_mark(const struct log_counting *counting, int64_t from, int64_t to)
+static int log_lines_mark(const struct log_counting *counting, enum log_lines_kind kind,
+			  int64_t from, int64_t to)
 {
-	const char *name = counting->lines->table.name;
-	const char *time = counting->lines->table.columns[0].name;
-	int64_t rolled_to = counting->watermarks.rolled_to[LEVEL_MINUTE];
+	const char *name = counting->lines[kind]->table.name;
+	const char *time = counting->lines[kind]->table.columns[0].name;
+	int64_t rolled_to = counting->watermarks[kind].rolled_to[LEVEL_MINUTE];
 	to = to < rolled_to ? to : rolled_to;
 	if (from >= to)
 		return 0;
@@ -106,10 +114,17 @@ static int log_lines_mark(const struct log_counting *counting, int64_t from, int
 
 static int log_lines_stretch(const struct log_counting *counting, int64_t from, int64_t to)
 {
-	int r = log_lines_add_series(counting, from, to);
-	if (r == 0)
-		r = log_lines_count(counting, from, to);
-	return r == 0 ? log_lines_mark(counting, from, to) : r;
+	int r = 0;
+	for (int kind = 0; kind < LOG_LINES_KINDS && r == 0; kind++) {
+		if (!counting->lines[kind])
+			continue;
+		r = log_lines_add_series(counting, kind, from, to);
+		if (r == 0)
+			r = log_lines_count(counting, kind, from, to);
+		if (r == 0)
+			r = log_lines_mark(counting, kind, from, to);
+	}
+	return r;
 }
 
 /* ---- What came late, and what closed --------------------------------------------- */
@@ -130,7 +145,7 @@ static int log_lines_late(const struct log_counting *counting)
 		if (r < 0 || bucket == INT64_MIN)
 			break;
 		if (bucket >= counting->kept_from &&
-		    bucket < counting->watermarks.rolled_to[LEVEL_ROWS])
+		    bucket < counting->watermarks[LOG_LINES_LEVELS].rolled_to[LEVEL_ROWS])
 			r = log_lines_stretch(counting, bucket, bucket + minute);
 		/* With the mark goes what tells a search that the index does not know the line. */
 		if (r == 0)
@@ -162,7 +177,7 @@ static int log_lines_ahead(const struct log_counting *counting, int64_t closed, 
 {
 	struct store *store = counting->store;
 	int64_t minute = schema_levels[LEVEL_MINUTE].bucket, first = 0;
-	int64_t from = counting->watermarks.rolled_to[LEVEL_ROWS];
+	int64_t from = counting->watermarks[LOG_LINES_LEVELS].rolled_to[LEVEL_ROWS];
 	int64_t target = schema_floor(closed, minute);
 	if (from >= target)
 		return 0;
@@ -176,11 +191,27 @@ static int log_lines_ahead(const struct log_counting *counting, int64_t closed, 
 		r = log_lines_stretch(counting, from, target);
 	}
 	if (r == 0)
-		r = watermarks_set_rolled_to(store->ctx, store->db, counting->lines->table.name,
+		r = watermarks_set_rolled_to(store->ctx, store->db,
+					     counting->lines[LOG_LINES_LEVELS]->table.name,
 					     LEVEL_ROWS, target);
 	if (r == 0)
 		writer_set_rolled_to(&store->writer, counting->logs->table.name, target);
 	return r < 0 ? r : 1;
+}
+
+static int log_lines_ensure(struct log_counting *counting)
+{
+	struct store *store = counting->store;
+	struct log_lines declared;
+	int r = 0;
+	for (int kind = 0; kind < LOG_LINES_KINDS && r == 0; kind++) {
+		if (!log_lines_has(counting->logs, kind))
+			continue;
+		log_lines_declare(counting->logs, kind, &declared);
+		r = schema_ensure(store->ctx, &store->catalog, store->db, &declared.table,
+				  &counting->lines[kind]);
+	}
+	return r;
 }
 
 int log_lines_step(struct store *store, const struct stored_table *logs, int64_t closed,
@@ -188,19 +219,18 @@ int log_lines_step(struct store *store, const struct stored_table *logs, int64_t
 {
 	struct log_counting counting = {.store = store, .logs = logs};
 	struct watermarks of_logs;
-	struct log_lines declared;
-	log_lines_declare(logs, &declared);
-	int r = schema_ensure(store->ctx, &store->catalog, store->db, &declared.table,
-			      &counting.lines);
+	int r = log_lines_ensure(&counting);
 	if (r == 0)
 		r = database_begin(store->ctx, store->db);
 	if (r < 0)
 		return r;
 	int more = watermarks_load(store->ctx, store->db, logs->table.name, &of_logs);
 	counting.kept_from = of_logs.kept_from[LEVEL_ROWS];
-	if (more == 0)
-		more = watermarks_load(store->ctx, store->db, counting.lines->table.name,
-				       &counting.watermarks);
+	for (int kind = 0; kind < LOG_LINES_KINDS && more == 0; kind++)
+		if (counting.lines[kind])
+			more = watermarks_load(store->ctx, store->db,
+					       counting.lines[kind]->table.name,
+					       &counting.watermarks[kind]);
 	if (more == 0)
 		more = log_lines_late(&counting);
 	if (more == 0)

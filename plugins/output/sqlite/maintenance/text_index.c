@@ -279,7 +279,7 @@ int text_index_step(struct store *store, const struct stored_table *logs)
 	struct text_index index = {.ctx = store->ctx, .db = store->db, .logs = logs};
 	if (!log_text_column(logs) || !log_lines_are_counted(logs))
 		return 0;
-	log_lines_declare(logs, &index.lines);
+	log_lines_declare(logs, LOG_LINES_LEVELS, &index.lines);
 	/* Their table is made when the first lines are counted. */
 	if (!catalog_find(&store->catalog, index.lines.name))
 		return 0;

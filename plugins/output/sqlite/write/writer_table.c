@@ -113,7 +113,7 @@ static int writer_table_prepare(struct writer_table *table)
 	if (r < 0 || (!table->stored->n_numbers && !counted))
 		return r;
 	if (counted)
-		log_lines_declare(table->stored, &lines);
+		log_lines_declare(table->stored, LOG_LINES_LEVELS, &lines);
 	/* A row can come too late only for a table that is rolled up, or whose lines are counted.
 	 */
 	r = database_preparef(table->ctx, table->db, &table->mark_late,

@@ -2,7 +2,8 @@
  * The lines of a stretch of time are counted on the server by one statement, and where the counting
  * has come to is noted in the same transaction, as level 0 of the counts' own marks.  Minutes to
  * which lines came late are marked by the writers, as those of a rolled-up table are, and counted
- * again; the rollups of what changed are marked in turn.  maintenance.c calls log_lines_step() on
+ * again; the rollups of what changed are marked in turn.  Counts by pattern go with those by level,
+ * under the same mark.  maintenance.c calls log_lines_step() on
  * its thread, by the leader only; what fails is rolled back and done again by the next round.
  *
  * Behind the writers and not in them: a line costs a COPY nothing, lines that were there before
@@ -38,33 +39,36 @@ static void log_lines_append_tags(const struct log_counting *counting, struct st
 
 /* Lines per series, level and minute, as `found`.  The key of a count's series is that of the log's
  * with the level behind it: nobody else writes this table. */
-static void log_lines_append_found(const struct log_counting *counting, struct strbuf *sql,
-				   int64_t from, int64_t to)
+static void log_lines_append_found(const struct log_counting *counting, enum log_lines_kind kind,
+				   struct strbuf *sql, int64_t from, int64_t to)
 {
+	const char *by = log_lines_by(kind);
 	const char *name = counting->logs->table.name, *time = log_lines_time(counting);
 	strbuf_add(sql,
-		   "with found as (select s._key || convert_to(coalesce('=' || r.level, ''), "
-		   "'UTF8') as _key, date_trunc('minute', r.\"%s\", 'UTC') as minute, r.level, "
+		   "with found as (select s._key || convert_to(coalesce('=' || r.%s, ''), "
+		   "'UTF8') as _key, date_trunc('minute', r.\"%s\", 'UTC') as minute, r.%s, "
 		   "count(*) as n",
-		   time);
+		   by, time, by);
 	log_lines_append_tags(counting, sql, "s.");
 	strbuf_add(sql,
 		   " from tally.\"%s_series\" s join tally.\"%s_rows\" r on r._series = s._series "
 		   "where r.\"%s\" >= to_timestamp(%" PRId64
-		   ") and r.\"%s\" < to_timestamp(%" PRId64 ") group by s._series, r.level, 2), ",
-		   name, name, time, from / CLOCK_SECOND, time, to / CLOCK_SECOND);
+		   ") and r.\"%s\" < to_timestamp(%" PRId64 ")%s group by s._series, r.%s, 2), ",
+		   name, name, time, from / CLOCK_SECOND, time, to / CLOCK_SECOND,
+		   kind == LOG_LINES_PATTERNS ? " and r.pattern is not null" : "", by);
 }
 
 /* The series that are new come back from their INSERT, since a statement does not see its own rows;
  * the others by their key. */
-static void log_lines_append_count(const struct log_counting *counting, struct strbuf *sql,
-				   int64_t from, int64_t to)
+static void log_lines_append_count(const struct log_counting *counting, enum log_lines_kind kind,
+				   struct strbuf *sql, int64_t from, int64_t to)
 {
-	const char *name = counting->lines->table.name, *time = log_lines_time(counting);
-	log_lines_append_found(counting, sql, from, to);
-	strbuf_add(sql, "made as (insert into tally.\"%s_series\" (_key, level", name);
+	const char *name = counting->lines[kind]->table.name, *time = log_lines_time(counting);
+	const char *by = log_lines_by(kind);
+	log_lines_append_found(counting, kind, sql, from, to);
+	strbuf_add(sql, "made as (insert into tally.\"%s_series\" (_key, %s", name, by);
 	log_lines_append_tags(counting, sql, "");
-	strbuf_add(sql, ") select distinct on (f._key) f._key, f.level");
+	strbuf_add(sql, ") select distinct on (f._key) f._key, f.%s", by);
 	log_lines_append_tags(counting, sql, "f.");
 	strbuf_add(sql,
 		   " from found f where not exists (select from tally.\"%s_series\" d where d._key "
@@ -78,7 +82,7 @@ static void log_lines_append_count(const struct log_counting *counting, struct s
 }
 
 /* The minutes of the counts that are rolled up already. */
-static void log_lines_append_marks(const struct log_counting *counting, struct strbuf *sql,
+static void log_lines_append_marks(const struct stored_table *lines, struct strbuf *sql,
 				   const struct watermarks *watermarks, int64_t from, int64_t to)
 {
 	int64_t rolled_to = watermarks->rolled_to[LEVEL_MINUTE];
@@ -88,7 +92,7 @@ static void log_lines_append_marks(const struct log_counting *counting, struct s
 		   "insert into tally.late select '%s', m, 'maintenance' from "
 		   "generate_series(to_timestamp(%" PRId64 "), to_timestamp(%" PRId64
 		   ") - interval '1 minute', interval '1 minute') m on conflict do nothing;",
-		   counting->lines->table.name, from / CLOCK_SECOND,
+		   lines->table.name, from / CLOCK_SECOND,
 		   (to < rolled_to ? to : rolled_to) / CLOCK_SECOND);
 }
 
@@ -96,9 +100,14 @@ static int log_lines_stretch(const struct log_counting *counting,
 			     const struct watermarks *watermarks, int64_t from, int64_t to)
 {
 	auto_pg_text struct strbuf sql = {0};
-	partitioning_add(&sql, counting->lines->table.name, LEVEL_ROWS, from, to);
-	log_lines_append_count(counting, &sql, from, to);
-	log_lines_append_marks(counting, &sql, watermarks, from, to);
+	for (int kind = 0; kind < LOG_LINES_KINDS; kind++) {
+		const struct stored_table *lines = counting->lines[kind];
+		if (!lines)
+			continue;
+		partitioning_add(&sql, lines->table.name, LEVEL_ROWS, from, to);
+		log_lines_append_count(counting, kind, &sql, from, to);
+		log_lines_append_marks(lines, &sql, &watermarks[kind], from, to);
+	}
 	if (sql.failed)
 		return tally_fail(counting->pg->ctx, ENOMEM, "no memory");
 	return pg_exec(counting->pg, sql.data);
@@ -130,7 +139,7 @@ static int log_lines_late(const struct log_counting *counting, const struct wate
 			   : pg_query(counting->pg, sql.data, NULL, &minutes);
 	for (int row = 0; r == 0 && row < PQntuples(minutes); row++) {
 		int64_t from = log_lines_result_time(minutes, row);
-		if (from >= kept_from && from < watermarks->rolled_to[LEVEL_ROWS])
+		if (from >= kept_from && from < watermarks[LOG_LINES_LEVELS].rolled_to[LEVEL_ROWS])
 			r = log_lines_stretch(counting, watermarks, from, from + minute);
 		/* With the mark goes what tells a search that the index does not know the line. */
 		if (r == 0)
@@ -166,7 +175,7 @@ static int log_lines_first(const struct log_counting *counting, int64_t from, in
 static int log_lines_ahead(struct log_counting *counting, const struct watermarks *watermarks)
 {
 	int64_t minute = schema_levels[LEVEL_MINUTE].bucket, first = 0;
-	int64_t from = watermarks->rolled_to[LEVEL_ROWS];
+	int64_t from = watermarks[LOG_LINES_LEVELS].rolled_to[LEVEL_ROWS];
 	int64_t target = schema_floor(counting->now - ROLLUP_GRACE, minute);
 	if (from >= target)
 		return 0;
@@ -183,14 +192,15 @@ static int log_lines_ahead(struct log_counting *counting, const struct watermark
 		r = log_lines_stretch(counting, watermarks, first, target);
 	}
 	if (r == 0)
-		r = watermarks_set_rolled_to(counting->pg, counting->lines->table.name, LEVEL_ROWS,
-					     target);
+		r = watermarks_set_rolled_to(counting->pg,
+					     counting->lines[LOG_LINES_LEVELS]->table.name,
+					     LEVEL_ROWS, target);
 	return r < 0 ? r : 1;
 }
 
 int log_lines_step(struct log_counting *counting)
 {
-	struct watermarks of_logs, watermarks;
+	struct watermarks of_logs, watermarks[LOG_LINES_KINDS];
 	bool least = counting->span <= schema_levels[LEVEL_MINUTE].bucket;
 	int more = 0;
 	counting->full = false;
@@ -202,12 +212,14 @@ int log_lines_step(struct log_counting *counting)
 			    "timescaledb.max_tuples_decompressed_per_dml_transaction = 0");
 	if (r == 0)
 		r = watermarks_load(counting->pg, counting->logs->table.name, &of_logs);
+	for (int kind = 0; kind < LOG_LINES_KINDS && r == 0; kind++)
+		if (counting->lines[kind])
+			r = watermarks_load(counting->pg, counting->lines[kind]->table.name,
+					    &watermarks[kind]);
 	if (r == 0)
-		r = watermarks_load(counting->pg, counting->lines->table.name, &watermarks);
+		r = more = log_lines_late(counting, watermarks, of_logs.kept_from[LEVEL_ROWS]);
 	if (r == 0)
-		r = more = log_lines_late(counting, &watermarks, of_logs.kept_from[LEVEL_ROWS]);
-	if (r == 0)
-		r = more = log_lines_ahead(counting, &watermarks);
+		r = more = log_lines_ahead(counting, watermarks);
 	if (r >= 0)
 		r = pg_exec(counting->pg, "commit");
 	if (r < 0)

@@ -3,12 +3,14 @@
 #define TALLYD_TIMESCALE_LOG_LINES_H
 
 #include "maintenance/rollup.h"
+#include "store/log_lines.h"
 
 struct log_counting {
 	struct pg_connection *pg;
 	const struct server *server;
-	const struct stored_table *logs, *lines;
-	int64_t now;  /* the database's clock */
+	const struct stored_table *logs;
+	const struct stored_table *lines[LOG_LINES_KINDS]; /* NULL: not counted so */
+	int64_t now;                                       /* the database's clock */
 	int64_t span; /* ns to count at most in one transaction */
 	bool full;    /* the last step had so much to do */
 };

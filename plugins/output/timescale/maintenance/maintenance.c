@@ -199,10 +199,19 @@ static int maintenance_count(struct store *store, const struct stored_table *log
 	int64_t now = 0, until = tally_monotonic(store->ctx) + MAINTENANCE_ROLL_TIME;
 	if (!log_lines_are_counted(logs))
 		return 0;
-	log_lines_declare(logs, &declared);
-	int r = schema_ensure(&maintenance->pg, &where, &declared.table, &counting.lines);
+	int r = 0;
+	for (int kind = 0; kind < LOG_LINES_KINDS && r == 0; kind++) {
+		if (!log_lines_has(logs, kind))
+			continue;
+		log_lines_declare(logs, kind, &declared);
+		r = schema_ensure(&maintenance->pg, &where, &declared.table, &counting.lines[kind]);
+		if (r == -ENOENT && kind == LOG_LINES_LEVELS)
+			return 0;
+		if (r == -ENOENT)
+			r = 0;
+	}
 	if (r < 0)
-		return r == -ENOENT ? 0 : r;
+		return r;
 	for (r = 1; r > 0 && now < until && !task_stopping(&maintenance->task);) {
 		int64_t began = tally_monotonic(store->ctx);
 		counting.span = step_size->span;
@@ -225,7 +234,7 @@ static int maintenance_index(struct store *store, const struct stored_table *log
 	int64_t until = tally_monotonic(store->ctx) + MAINTENANCE_ROLL_TIME;
 	if (!log_lines_are_counted(logs) || !log_text_column(logs))
 		return 0;
-	log_lines_declare(logs, &declared);
+	log_lines_declare(logs, LOG_LINES_LEVELS, &declared);
 	/* Their table is made when the first lines are counted. */
 	index.lines = catalog_find(&store->catalog, declared.name);
 	int r = index.lines ? text_index_begin(&index) : 0;

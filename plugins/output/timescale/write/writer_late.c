@@ -65,7 +65,7 @@ static void writer_script_minutes(struct writer *writer, const struct writer_par
 	bool counted = log_lines_are_counted(part->table->stored);
 	struct log_lines lines = {.name = ""};
 	if (counted)
-		log_lines_declare(part->table->stored, &lines);
+		log_lines_declare(part->table->stored, LOG_LINES_LEVELS, &lines);
 	strbuf_add(&writer->script,
 		   "insert into tally.late select '%s', to_timestamp(s), '%s' "
 		   "from unnest('{",

@@ -1,0 +1,299 @@
+/*
+ * See patterns.h.  A pattern that is new or has another text is handed over within seconds; one
+ * whose lines only go on, once a minute.  The file is written after that, at most every ten
+ * seconds, so a crash forgets what was learned since: then the same lines make the same patterns
+ * again.
+ *
+ * What can fail: memory, and the file; a pattern that is not kept is made again.
+ */
+#include "patterns/patterns.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/utf8.h"
+#include "patterns/pattern_tree.h"
+#include "patterns/patterns_table.h"
+#include "state_file.h"
+
+enum { EXAMPLE_BYTES = 400 };
+static const int64_t emit_interval = 2 * CLOCK_SECOND, file_interval = 10 * CLOCK_SECOND,
+		     seen_interval = 60 * CLOCK_SECOND;
+
+/* What of a pattern the tree does not need. */
+struct pattern_facts {
+	char *service, *level, *example;
+	int64_t first_seen, last_seen;
+	bool changed, seen; /* since it was handed over: its text; that there were lines */
+};
+
+struct patterns {
+	struct tally_ctx *ctx;
+	struct pattern_tree tree;
+	int64_t changed_due, seen_due, file_due; /* monotonic; INT64_MAX: nothing waits */
+	int64_t file_written;
+};
+
+static void free_facts(void *data)
+{
+	struct pattern_facts *facts = data;
+	if (!facts)
+		return;
+	free(facts->service);
+	free(facts->level);
+	free(facts->example);
+	free(facts);
+}
+
+static void format_id(const struct pattern *pattern, char ret[PATTERN_ID_SIZE])
+{
+	snprintf(ret, PATTERN_ID_SIZE, "%012llx", (unsigned long long)pattern->id);
+}
+
+/* ---- Rows -------------------------------------------------------------------------- */
+
+static bool put(struct patterns *patterns, struct tally_batch *batch, struct tally_cell *row,
+		uint32_t column, const char *text, size_t len)
+{
+	return !text || tally_put_text(patterns->ctx, batch, row, column, text, len) == 0;
+}
+
+static bool add_row(struct patterns *patterns, struct tally_batch *batch,
+		    const struct pattern *pattern, int64_t now)
+{
+	const struct pattern_facts *facts = pattern->data;
+	struct tally_cell *row = tally_batch_row(patterns->ctx, batch);
+	const char *host = tally_hostname(patterns->ctx), *level = facts->level;
+	char id[PATTERN_ID_SIZE];
+	if (!row)
+		return false;
+	format_id(pattern, id);
+	tally_put_int(row, PATTERNS_TIME, now);
+	tally_put_int(row, PATTERNS_FIRST_SEEN, facts->first_seen);
+	tally_put_int(row, PATTERNS_LAST_SEEN, facts->last_seen);
+	for (uint32_t i = 0; i < PATTERN_WAYS && batch->table == &patterns_kept_table; i++)
+		tally_put_int(row, KEPT_WAYS + i, (int64_t)pattern->ways[i]);
+	return put(patterns, batch, row, PATTERNS_HOST, host, strlen(host)) &&
+	       put(patterns, batch, row, PATTERNS_SERVICE, facts->service,
+		   strlen(facts->service)) &&
+	       put(patterns, batch, row, PATTERNS_ID, id, strlen(id)) &&
+	       put(patterns, batch, row, PATTERNS_TEMPLATE, pattern->text, pattern->n_bytes - 1) &&
+	       put(patterns, batch, row, PATTERNS_EXAMPLE, facts->example,
+		   strlen(facts->example)) &&
+	       put(patterns, batch, row, PATTERNS_LEVEL, level, level ? strlen(level) : 0);
+}
+
+/* Of those that changed, or of these and those that had lines. */
+static int emit(struct patterns *patterns, bool seen)
+{
+	int64_t now = tally_now(patterns->ctx);
+	struct tally_batch *batch = tally_batch_new(patterns->ctx, &patterns_table);
+	bool fine = batch != NULL;
+	for (uint32_t i = 0; fine && i < patterns->tree.n_patterns; i++) {
+		struct pattern_facts *facts = patterns->tree.patterns[i]->data;
+		if (!facts->changed && !(seen && facts->seen))
+			continue;
+		fine = add_row(patterns, batch, patterns->tree.patterns[i], now);
+		facts->changed = facts->seen = false;
+	}
+	if (fine && batch->n_rows)
+		return tally_emit(patterns->ctx, batch, NULL, NULL);
+	if (batch)
+		tally_batch_drop(patterns->ctx, batch);
+	return fine ? 0 : -ENOMEM;
+}
+
+/* ---- The file ---------------------------------------------------------------------- */
+
+static void save(struct patterns *patterns)
+{
+	struct tally_ctx *ctx = patterns->ctx;
+	struct tally_batch *batch = tally_batch_new(ctx, &patterns_kept_table);
+	auto_free void *bytes = NULL;
+	size_t len = 0;
+	int r = batch ? 0 : -ENOMEM;
+	for (uint32_t i = 0; r == 0 && i < patterns->tree.n_patterns; i++)
+		r = add_row(patterns, batch, patterns->tree.patterns[i], tally_now(ctx)) ? 0
+											 : -ENOMEM;
+	if (r == 0)
+		r = tally_batch_encode(ctx, batch, &bytes, &len);
+	if (r == 0)
+		r = state_file_write(ctx, bytes, len);
+	if (r < 0)
+		tally_log(ctx, TALLY_WARNING,
+			  "cannot save the patterns of log lines, so after a restart they are "
+			  "found anew: %s",
+			  strerror(-r));
+	if (batch)
+		tally_batch_drop(ctx, batch);
+}
+
+static char *copy_cell(const struct tally_cell *cell)
+{
+	return cell->set ? strndup(cell->text, cell->len) : NULL;
+}
+
+static struct pattern_facts *make_facts(char *service, char *level, char *example)
+{
+	struct pattern_facts *facts = calloc(1, sizeof(*facts));
+	if (facts && service && example) {
+		*facts = (struct pattern_facts){service, level, example, 0, 0, true, true};
+		return facts;
+	}
+	free(facts);
+	free(service);
+	free(level);
+	free(example);
+	return NULL;
+}
+
+/* What does not fit, or is not as it was written, is left out. */
+static void restore(struct patterns *patterns, const struct tally_cell *row)
+{
+	const struct tally_cell *text = &row[PATTERNS_TEMPLATE], *id = &row[PATTERNS_ID];
+	struct pattern was = {.n_words = 0};
+	if (!text->set || !id->set || !row[PATTERNS_SERVICE].set)
+		return;
+	auto_free char *words = malloc(text->len + 2), *number = copy_cell(id);
+	if (!words || !number)
+		return;
+	memcpy(words, text->text, text->len);
+	memcpy(words + text->len, " ", 2);
+	was.text = words;
+	was.n_bytes = text->len + 1;
+	was.id = strtoull(number, NULL, 16);
+	was.service = hash_bytes(0, row[PATTERNS_SERVICE].text, row[PATTERNS_SERVICE].len);
+	for (uint32_t i = 0; i < PATTERN_WAYS; i++)
+		was.ways[i] = (uint64_t)row[KEPT_WAYS + i].i | 1;
+	struct pattern_facts *facts =
+		make_facts(copy_cell(&row[PATTERNS_SERVICE]), copy_cell(&row[PATTERNS_LEVEL]),
+			   copy_cell(&row[PATTERNS_EXAMPLE]));
+	struct pattern *pattern = facts ? pattern_tree_restore(&patterns->tree, &was) : NULL;
+	if (!pattern) {
+		free_facts(facts);
+		return;
+	}
+	facts->first_seen = row[PATTERNS_FIRST_SEEN].i;
+	facts->last_seen = row[PATTERNS_LAST_SEEN].i;
+	pattern->data = facts;
+}
+
+static void load(struct patterns *patterns)
+{
+	struct tally_batch *batch;
+	if (state_file_read(patterns->ctx, &patterns_kept_table, &batch) < 0)
+		return;
+	for (uint32_t i = 0; i < batch->n_rows; i++)
+		restore(patterns, batch->cells + (size_t)i * KEPT_COLUMNS);
+	tally_batch_drop(patterns->ctx, batch);
+}
+
+/* ---- Lines ------------------------------------------------------------------------- */
+
+/* The first that is due of those that wait. */
+static void set_due(int64_t *due, int64_t at)
+{
+	if (*due > at)
+		*due = at;
+}
+
+static bool begin(struct pattern *pattern, const struct pattern_line *line)
+{
+	size_t len = utf8_bound(line->text, line->len, EXAMPLE_BYTES);
+	struct pattern_facts *facts =
+		make_facts(strdup(line->service), line->level ? strdup(line->level) : NULL,
+			   strndup(line->text, len));
+	if (!facts)
+		return false;
+	facts->first_seen = facts->last_seen = line->time;
+	pattern->data = facts;
+	return true;
+}
+
+enum pattern_result patterns_take(struct patterns *patterns, const struct pattern_line *line,
+				  char ret_id[PATTERN_ID_SIZE])
+{
+	struct pattern_words words;
+	bool changed;
+	pattern_words_read(line->text, line->len, &words);
+	struct pattern *pattern =
+		pattern_tree_add(&patterns->tree, hash_text(0, line->service), &words, &changed);
+	if (!pattern || (!pattern->data && !begin(pattern, line)))
+		return words.n ? PATTERN_FULL : PATTERN_NONE;
+	struct pattern_facts *facts = pattern->data;
+	int64_t now = changed || !facts->seen ? tally_monotonic(patterns->ctx) : 0;
+	if (changed)
+		set_due(&patterns->changed_due, now + emit_interval);
+	if (!facts->seen)
+		set_due(&patterns->seen_due, now + seen_interval);
+	facts->changed |= changed;
+	facts->seen = true;
+	if (line->time > facts->last_seen)
+		facts->last_seen = line->time;
+	format_id(pattern, ret_id);
+	return PATTERN_FOUND;
+}
+
+/* ---- Time -------------------------------------------------------------------------- */
+
+int64_t patterns_due(const struct patterns *patterns)
+{
+	int64_t due = patterns->changed_due;
+	set_due(&due, patterns->seen_due);
+	set_due(&due, patterns->file_due);
+	return due;
+}
+
+int patterns_flush(struct patterns *patterns, int64_t now, bool all)
+{
+	bool seen = all || now >= patterns->seen_due;
+	int r = 0;
+	if (seen || now >= patterns->changed_due) {
+		if (patterns->changed_due != INT64_MAX || patterns->seen_due != INT64_MAX)
+			set_due(&patterns->file_due, patterns->file_written + file_interval);
+		patterns->changed_due = INT64_MAX;
+		if (seen)
+			patterns->seen_due = INT64_MAX;
+		r = emit(patterns, seen);
+	}
+	if (patterns->file_due != INT64_MAX && (all || now >= patterns->file_due)) {
+		save(patterns);
+		patterns->file_written = now;
+		patterns->file_due = INT64_MAX;
+	}
+	return r;
+}
+
+uint32_t patterns_count(const struct patterns *patterns)
+{
+	return patterns->tree.n_patterns;
+}
+
+int patterns_open(struct tally_ctx *ctx, uint32_t max, struct patterns **ret)
+{
+	struct patterns *patterns = calloc(1, sizeof(*patterns));
+	if (!patterns)
+		return -ENOMEM;
+	patterns->ctx = ctx;
+	patterns->changed_due = patterns->seen_due = patterns->file_due = INT64_MAX;
+	if (pattern_tree_init(&patterns->tree, max) < 0) {
+		patterns_close(patterns);
+		return -ENOMEM;
+	}
+	load(patterns);
+	*ret = patterns;
+	return 0;
+}
+
+void patterns_close(struct patterns *patterns)
+{
+	if (!patterns)
+		return;
+	pattern_tree_done(&patterns->tree, free_facts);
+	free(patterns);
+}
