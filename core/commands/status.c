@@ -96,7 +96,7 @@ int command_status(const struct command_line *line)
 int command_healthcheck(const struct command_line *line)
 {
 	auto_free char *answer = NULL;
-	char *json, *lines;
+	char *json = NULL, *lines = NULL;
 	struct error error;
 	int r = status_ask(line, &answer, &error);
 	if (r == COMMAND_OK && !status_parts(answer, &json, &lines)) {

@@ -11,6 +11,7 @@
 
 #include "timescale_fixture.h"
 #include "test.h"
+#include "waiting.h"
 
 /* A row a minute from an hour after a time on, for a while. */
 static void write_hours(struct fixture *f, int64_t from, int hours)
@@ -444,6 +445,57 @@ static void a_policy_that_runs_meanwhile_costs_no_row(void **state)
 	}
 }
 
+/* ---- Rows that are late, and not committed yet ---- */
+
+static void write_late(struct fixture *f, int second)
+{
+	struct tally_batch *batch = fixture_batch(f, &series_table);
+	put_series(f, batch, T0 + HOUR + 5 * MINUTE + second * SECOND, "a", 1, second);
+	fixture_write(f, batch);
+}
+
+static void *write_another(void *arg)
+{
+	write_late(arg, 2);
+	return NULL;
+}
+
+/* Whoever commits rows waits for a lock that the test has. */
+static PGconn *hold_commits(struct fixture *f)
+{
+	PGconn *conn = PQconnectdb(backend_config.conninfo);
+	PQclear(PQexec(conn, "select pg_advisory_lock(4711)"));
+	fixture_sql(f, "create function tally.hold() returns trigger language plpgsql as 'begin "
+		       "perform pg_advisory_xact_lock_shared(4711); return null; end'; create "
+		       "constraint trigger hold after insert on tally.samples_rows deferrable "
+		       "initially deferred for each row execute function tally.hold()");
+	return conn;
+}
+
+/* A minute is marked as late by a first row.  While a second one of the same writer waits to be
+ * committed, maintenance takes the mark: the second one must be rolled up, too. */
+static void a_late_row_is_rolled_up_whenever_it_is_committed(void **state)
+{
+	struct fixture *f = *state;
+	pthread_t thread;
+	if (f->store->server.mode != SERVER_PLAIN)
+		skip(); /* hypertables have no constraint triggers */
+	write_hours(f, T0, 1);
+	maintenance_at(f, T0 + 4 * HOUR);
+	write_late(f, 1);
+	PGconn *conn = hold_commits(f);
+	assert_int_equal(pthread_create(&thread, NULL, write_another, f), 0);
+	WAIT_UNTIL(fixture_sql(f,
+			       "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT "
+			       "granted AND classid = 0 AND objid = 4711") == 1);
+	(void)maintenance_run(f->store);
+	PQfinish(conn);
+	pthread_join(thread, NULL);
+	maintenance_at(f, T0 + 4 * HOUR);
+	assert_int_equal(count(f, "samples"), 62);
+	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1min"), 62);
+}
+
 /* No round can roll up a minute of many rows any more. */
 static void spoil_rollups(struct fixture *f)
 {
@@ -578,6 +630,7 @@ int main(void)
 		STORE_TEST(lines_that_came_by_sql_are_found_when_asked_for),
 		STORE_TEST(policies_of_the_database_are_reported),
 		STORE_TEST(a_policy_that_runs_meanwhile_costs_no_row),
+		STORE_TEST(a_late_row_is_rolled_up_whenever_it_is_committed),
 		STORE_TEST(the_lag_grows_while_maintenance_fails),
 		STORE_TEST(the_lag_grows_while_the_database_is_away),
 		STORE_TEST(only_the_leader_maintains),

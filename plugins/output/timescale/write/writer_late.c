@@ -83,7 +83,11 @@ static void writer_script_minutes(struct writer *writer, const struct writer_par
 			   "\"table\" = '%s' and level = %d)",
 			   counted ? lines.name : table,
 			   watermarks_numbers[counted ? LEVEL_ROWS : LEVEL_MINUTE]);
-	strbuf_add(&writer->script, " on conflict do nothing;");
+	/* A mark of an earlier write is held until this one is committed: else the maintenance
+	 * could take it meanwhile, roll up without these rows, and nobody would do it again. */
+	strbuf_add(&writer->script,
+		   " on conflict (\"table\", bucket, writer) do update set writer = "
+		   "excluded.writer;");
 }
 
 static int writer_script_late_part(struct writer *writer, const struct writer_part *part,
