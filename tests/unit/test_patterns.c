@@ -199,6 +199,42 @@ static void a_restart_changes_no_pattern(void **state)
 	assert_int_equal(rmdir(folder), 0);
 }
 
+/* ---- What was not seen for long ------------------------------------------------------- */
+
+static void the_patterns_seen_last_make_room(void **state)
+{
+	enum { MAX = 40, SERVICES = 400 };
+	struct fake_host *host = fake_host_create("input.room");
+	struct patterns *patterns;
+	char id[PATTERN_ID_SIZE], kept[PATTERN_ID_SIZE], service[40];
+	uint32_t gone = 0, made = 0;
+	(void)state;
+	fake_host_ctx(host)->producer = "once"; /* no file */
+	assert_int_equal(patterns_open(fake_host_ctx(host), MAX, &patterns), 0);
+	/* As of jobs that come and go, beside one that stays. */
+	for (int i = 0; i < SERVICES; i++) {
+		snprintf(service, sizeof(service), "job-%d", i);
+		struct pattern_line line = {.service = service,
+					    .text = "the job begins",
+					    .len = 14,
+					    .time = i * CLOCK_MINUTE};
+		fake_host_set_monotonic(host, (i + 1) * CLOCK_MINUTE);
+		made += patterns_take(patterns, &line, id) == PATTERN_FOUND;
+		line.service = "web";
+		assert_int_equal(patterns_take(patterns, &line, i ? id : kept), PATTERN_FOUND);
+		assert_true(i == 0 || strcmp(id, kept) == 0);
+		assert_true(patterns_count(patterns) <= MAX);
+	}
+	assert_int_equal(made, SERVICES);
+	assert_int_equal(patterns_flush(patterns, 0, true), 0);
+	const struct tally_batch *batch = fake_host_batch(host, 0);
+	for (uint32_t i = 0; i < batch->n_rows; i++)
+		gone += batch->cells[i * PATTERNS_COLUMNS + PATTERNS_GONE_AT].set;
+	assert_int_equal(gone, SERVICES + 1 - patterns_count(patterns));
+	patterns_close(patterns);
+	fake_host_destroy(host);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -210,6 +246,7 @@ int main(void)
 		cmocka_unit_test(a_word_tells_two_events_apart_until_it_is_a_value),
 		cmocka_unit_test(there_are_no_more_than_fit),
 		cmocka_unit_test(a_restart_changes_no_pattern),
+		cmocka_unit_test(the_patterns_seen_last_make_room),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

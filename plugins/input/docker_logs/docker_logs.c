@@ -173,8 +173,9 @@ static const struct tally_option logs_options[] = {
 	{.name = "max_patterns",
 	 .fallback = "5000",
 	 .accepts = "0..100000",
-	 .help = "patterns of log lines that are told apart, at most 500 of a service; lines "
-		 "beyond that have none and are counted; 0: no patterns",
+	 .help = "patterns of log lines that are told apart, at most 500 of a service; where they "
+		 "are more, those that were not seen for longest are forgotten, once a minute, and "
+		 "lines without one are counted; 0: no patterns",
 	 .type = TALLY_OPT_INT,
 	 .offset = offsetof(struct logs_config, max_patterns)},
 	{0}};

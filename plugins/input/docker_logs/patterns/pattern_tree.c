@@ -380,6 +380,28 @@ struct pattern *pattern_tree_add(struct pattern_tree *tree, uint64_t service,
 	return make_pattern(tree, &made, words);
 }
 
+int pattern_tree_forget(struct pattern_tree *tree,
+			bool (*keep)(const struct pattern *pattern, const void *arg),
+			const void *arg, void (*free_data)(void *data))
+{
+	struct pattern_tree fresh;
+	int r = pattern_tree_init(&fresh, tree->max);
+	for (uint32_t i = 0; i < tree->n_patterns && r == 0; i++)
+		if (keep(tree->patterns[i], arg) &&
+		    !pattern_tree_restore(&fresh, tree->patterns[i]))
+			r = -ENOMEM;
+	if (r < 0) {
+		pattern_tree_done(&fresh, NULL);
+		return r;
+	}
+	for (uint32_t i = 0; i < tree->n_patterns; i++)
+		if (keep(tree->patterns[i], arg))
+			tree->patterns[i]->data = NULL; /* it goes on there */
+	pattern_tree_done(tree, free_data);
+	*tree = fresh;
+	return 0;
+}
+
 struct pattern *pattern_tree_restore(struct pattern_tree *tree, const struct pattern *was)
 {
 	struct pattern_words words;

@@ -41,6 +41,12 @@ void pattern_tree_done(struct pattern_tree *tree, void (*free_data)(void *data))
 struct pattern *pattern_tree_add(struct pattern_tree *tree, uint64_t service,
 				 const struct pattern_words *words, bool *ret_changed);
 
+/* Leaves out those that are not to be kept; their data is handed to free_data.  -ENOMEM: all stay.
+ */
+int pattern_tree_forget(struct pattern_tree *tree,
+			bool (*keep)(const struct pattern *pattern, const void *arg),
+			const void *arg, void (*free_data)(void *data));
+
 /* As it was: id, service, ways, text, n_bytes.  NULL: no room, no memory. */
 struct pattern *pattern_tree_restore(struct pattern_tree *tree, const struct pattern *was);
 

@@ -36,7 +36,8 @@ struct patterns {
 	struct tally_ctx *ctx;
 	struct pattern_tree tree;
 	int64_t changed_due, seen_due, file_due; /* monotonic; INT64_MAX: nothing waits */
-	int64_t file_written;
+	int64_t file_written, forgotten;         /* monotonic */
+	struct tally_batch *gone;                /* rows of those that were forgotten; NULL: none */
 };
 
 static void free_facts(void *data)
@@ -64,7 +65,7 @@ static bool put(struct patterns *patterns, struct tally_batch *batch, struct tal
 }
 
 static bool add_row(struct patterns *patterns, struct tally_batch *batch,
-		    const struct pattern *pattern, int64_t now)
+		    const struct pattern *pattern, int64_t now, bool gone)
 {
 	const struct pattern_facts *facts = pattern->data;
 	struct tally_cell *row = tally_batch_row(patterns->ctx, batch);
@@ -74,6 +75,8 @@ static bool add_row(struct patterns *patterns, struct tally_batch *batch,
 		return false;
 	format_id(pattern, id);
 	tally_put_int(row, PATTERNS_TIME, now);
+	if (gone)
+		tally_put_int(row, PATTERNS_GONE_AT, now);
 	tally_put_int(row, PATTERNS_FIRST_SEEN, facts->first_seen);
 	tally_put_int(row, PATTERNS_LAST_SEEN, facts->last_seen);
 	for (uint32_t i = 0; i < PATTERN_WAYS && batch->table == &patterns_kept_table; i++)
@@ -88,17 +91,19 @@ static bool add_row(struct patterns *patterns, struct tally_batch *batch,
 	       put(patterns, batch, row, PATTERNS_LEVEL, level, level ? strlen(level) : 0);
 }
 
-/* Of those that changed, or of these and those that had lines. */
+/* Of those that changed, or of these and those that had lines; and of those that are gone. */
 static int emit(struct patterns *patterns, bool seen)
 {
 	int64_t now = tally_now(patterns->ctx);
-	struct tally_batch *batch = tally_batch_new(patterns->ctx, &patterns_table);
+	struct tally_batch *batch = TAKE(patterns->gone);
+	if (!batch)
+		batch = tally_batch_new(patterns->ctx, &patterns_table);
 	bool fine = batch != NULL;
 	for (uint32_t i = 0; fine && i < patterns->tree.n_patterns; i++) {
 		struct pattern_facts *facts = patterns->tree.patterns[i]->data;
 		if (!facts->changed && !(seen && facts->seen))
 			continue;
-		fine = add_row(patterns, batch, patterns->tree.patterns[i], now);
+		fine = add_row(patterns, batch, patterns->tree.patterns[i], now, false);
 		facts->changed = facts->seen = false;
 	}
 	if (fine && batch->n_rows)
@@ -118,8 +123,9 @@ static void save(struct patterns *patterns)
 	size_t len = 0;
 	int r = batch ? 0 : -ENOMEM;
 	for (uint32_t i = 0; r == 0 && i < patterns->tree.n_patterns; i++)
-		r = add_row(patterns, batch, patterns->tree.patterns[i], tally_now(ctx)) ? 0
-											 : -ENOMEM;
+		r = add_row(patterns, batch, patterns->tree.patterns[i], tally_now(ctx), false)
+			    ? 0
+			    : -ENOMEM;
 	if (r == 0)
 		r = tally_batch_encode(ctx, batch, &bytes, &len);
 	if (r == 0)
@@ -202,6 +208,81 @@ static void set_due(int64_t *due, int64_t at)
 		*due = at;
 }
 
+/* ---- Making room ------------------------------------------------------------------- */
+
+static const int64_t forget_interval = CLOCK_MINUTE, forget_age = 30 * CLOCK_DAY;
+enum { FORGET_PART = 4 };
+
+/* Which are to go: those that had no line from `before` on. */
+struct forgetting {
+	int64_t before;
+	uint64_t service; /* of that one only; 0: of all */
+};
+
+static bool is_kept(const struct pattern *pattern, const void *arg)
+{
+	const struct forgetting *forgetting = arg;
+	const struct pattern_facts *facts = pattern->data;
+	if (forgetting->service && forgetting->service != pattern->service)
+		return true;
+	return !facts || facts->last_seen >= forgetting->before;
+}
+
+static int compare_times(const void *left, const void *right)
+{
+	int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+	return (a > b) - (a < b);
+}
+
+/* The time before which a quarter of all was seen last.  INT64_MIN: no memory. */
+static int64_t oldest_part(const struct patterns *patterns)
+{
+	uint32_t n = patterns->tree.n_patterns;
+	auto_free int64_t *times = calloc(n + 1, sizeof(*times));
+	if (!times)
+		return INT64_MIN;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct pattern_facts *facts = patterns->tree.patterns[i]->data;
+		times[i] = facts ? facts->last_seen : INT64_MAX;
+	}
+	qsort(times, n, sizeof(*times), compare_times);
+	return times[n / FORGET_PART];
+}
+
+static void add_gone(struct patterns *patterns, const struct forgetting *forgetting)
+{
+	int64_t now = tally_now(patterns->ctx);
+	for (uint32_t i = 0; i < patterns->tree.n_patterns; i++) {
+		const struct pattern *pattern = patterns->tree.patterns[i];
+		if (is_kept(pattern, forgetting))
+			continue;
+		if (!patterns->gone)
+			patterns->gone = tally_batch_new(patterns->ctx, &patterns_table);
+		if (!patterns->gone || !add_row(patterns, patterns->gone, pattern, now, true))
+			return;
+	}
+}
+
+/* If all is full, the quarter that was not seen for longest goes; if one service is, what it has
+ * not said for a month.  Once a minute.  Whether there is room now. */
+static bool forget(struct patterns *patterns, uint64_t service, int64_t time)
+{
+	int64_t now = tally_monotonic(patterns->ctx);
+	uint32_t before = patterns->tree.n_patterns;
+	struct forgetting forgetting = {time - forget_age, service};
+	if (patterns->forgotten && now - patterns->forgotten < forget_interval)
+		return false;
+	patterns->forgotten = now;
+	if (before == patterns->tree.max)
+		forgetting = (struct forgetting){oldest_part(patterns), 0};
+	add_gone(patterns, &forgetting);
+	set_due(&patterns->changed_due, now + emit_interval);
+	return pattern_tree_forget(&patterns->tree, is_kept, &forgetting, free_facts) == 0 &&
+	       patterns->tree.n_patterns < before;
+}
+
+/* ---- Each line --------------------------------------------------------------------- */
+
 static bool begin(struct pattern *pattern, const struct pattern_line *line)
 {
 	size_t len = utf8_bound(line->text, line->len, EXAMPLE_BYTES);
@@ -221,8 +302,10 @@ enum pattern_result patterns_take(struct patterns *patterns, const struct patter
 	struct pattern_words words;
 	bool changed;
 	pattern_words_read(line->text, line->len, &words);
-	struct pattern *pattern =
-		pattern_tree_add(&patterns->tree, hash_text(0, line->service), &words, &changed);
+	uint64_t service = hash_text(0, line->service);
+	struct pattern *pattern = pattern_tree_add(&patterns->tree, service, &words, &changed);
+	if (!pattern && words.n && forget(patterns, service, line->time))
+		pattern = pattern_tree_add(&patterns->tree, service, &words, &changed);
 	if (!pattern || (!pattern->data && !begin(pattern, line)))
 		return words.n ? PATTERN_FULL : PATTERN_NONE;
 	struct pattern_facts *facts = pattern->data;
@@ -295,5 +378,7 @@ void patterns_close(struct patterns *patterns)
 	if (!patterns)
 		return;
 	pattern_tree_done(&patterns->tree, free_facts);
+	if (patterns->gone)
+		tally_batch_drop(patterns->ctx, patterns->gone);
 	free(patterns);
 }

@@ -21,7 +21,9 @@
 	[PATTERNS_FIRST_SEEN] = COLUMN("first_seen", TIME, FIELD, "time of the first line"),       \
 	[PATTERNS_LAST_SEEN] =                                                                     \
 		COLUMN("last_seen", TIME, FIELD, "time of the last line, within a minute"),        \
-	[PATTERNS_EXAMPLE] = COLUMN("example", TEXT, FIELD, "the first line, cut to 400 bytes")
+	[PATTERNS_EXAMPLE] = COLUMN("example", TEXT, FIELD, "the first line, cut to 400 bytes"),   \
+	[PATTERNS_GONE_AT] = COLUMN("gone_at", TIME, GONE,                                         \
+				    "when it was forgotten to make room; NULL: it is known")
 
 static const struct tally_column patterns_columns[PATTERNS_COLUMNS] = {PATTERNS};
 
