@@ -103,9 +103,9 @@ int command_healthcheck(const struct command_line *line)
 		error_set(&error, EPROTO, "the answer is incomplete");
 		r = COMMAND_FAILED;
 	}
-	if (r == COMMAND_OK && strcmp(answer, "healthy") != 0)
+	bool asked = r == COMMAND_OK && answer && json;
+	if (asked && strcmp(answer, "healthy") != 0)
 		r = COMMAND_WRONG;
-	bool asked = r == COMMAND_OK || r == COMMAND_WRONG;
 	if (!command_value(line, "json"))
 		printf("%s%s\n", asked ? "" : "unhealthy ", asked ? answer : error.text);
 	else if (asked)
