@@ -142,7 +142,7 @@ static int tables_json_column(struct tally_ctx *ctx, const json_t *column, struc
 			       ctx, EINVAL,
 			       "table %s: column \"%s\": needs a name, a type (time, int, real, "
 			       "bool, text, json) and perhaps a role (tag, field, counter, gone, "
-			       "order)",
+			       "order), a unit of at most 31 bytes and help of at most 127",
 			       draft->name, name)
 		     : 0;
 }
