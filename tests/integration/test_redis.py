@@ -316,6 +316,7 @@ def test_a_password_that_was_changed_in_its_file_is_used_without_a_reload(site, 
         api.wait(lambda: api.metric("tallyd_redis_cache_available") == 1, "it is let in")
         site.redis.cli("-a", "s3cret", "CONFIG", "SET", "requirepass", "fr3sh")
         site.redis.cli("-a", "fr3sh", "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        api.wait(lambda: api.metric("tallyd_redis_cache_available") == 0, "it is refused")
         api.says("WRONGPASS")
         secret.write_text("fr3sh\n")
         api.says("the cache is available again", 60)
