@@ -129,15 +129,12 @@ static int log_lines_late(const struct log_counting *counting, const struct wate
 	auto_result PGresult *minutes = NULL;
 	const char *name = counting->logs->table.name;
 	int64_t minute = schema_levels[LEVEL_MINUTE].bucket;
-	strbuf_add(
-		&sql,
-		"with taken as (select bucket, writer from tally.late where \"table\" = '%s' "
-		"and bucket <= (select max(bucket) from (select distinct bucket from tally.late "
-		"where \"table\" = '%s' order by bucket limit %d) first) for update skip "
-		"locked), gone as (delete from tally.late l using taken t where l.\"table\" = "
-		"'%s' and l.bucket = t.bucket and l.writer = t.writer returning l.bucket) select "
-		"distinct bucket from gone order by bucket",
-		name, name, LOG_LINES_LATE_AT_ONCE, name);
+	strbuf_add(&sql,
+		   "with gone as (delete from tally.late where \"table\" = '%s' and bucket <= "
+		   "(select max(bucket) from (select distinct bucket from tally.late where "
+		   "\"table\" = '%s' order by bucket limit %d) first) returning bucket) select "
+		   "distinct bucket from gone order by bucket",
+		   name, name, LOG_LINES_LATE_AT_ONCE);
 	int r = sql.failed ? tally_fail(counting->pg->ctx, ENOMEM, "no memory")
 			   : pg_query(counting->pg, sql.data, NULL, &minutes);
 	for (int row = 0; r == 0 && row < PQntuples(minutes); row++) {

@@ -125,18 +125,14 @@ static int rollup_late_marks(struct rollup *rollup, const struct watermarks *wat
 	auto_pg_text struct strbuf sql = {0};
 	auto_result PGresult *minutes = NULL;
 	int most = (int)(rollup->span / schema_levels[LEVEL_MINUTE].bucket);
-	strbuf_add(
-		&sql,
-		/* Deleted here, and committed with what is rolled up from them: after a crash
-		 * they are there again.  Those of rows that are not committed yet are held by
-		 * their writers, and left for the next time. */
-		"with taken as (select bucket, writer from tally.late where \"table\" = '%s' "
-		"and bucket <= (select max(bucket) from (select distinct bucket from tally.late "
-		"where \"table\" = '%s' order by bucket limit %d) first) for update skip "
-		"locked), gone as (delete from tally.late l using taken t where l.\"table\" = "
-		"'%s' and l.bucket = t.bucket and l.writer = t.writer returning l.bucket) select "
-		"distinct bucket from gone order by bucket",
-		rollup_name(rollup), rollup_name(rollup), most, rollup_name(rollup));
+	strbuf_add(&sql,
+		   /* Deleted here, and committed with what is rolled up from them: after a crash
+		    * they are there again. */
+		   "with gone as (delete from tally.late where \"table\" = '%s' and bucket <= "
+		   "(select max(bucket) from (select distinct bucket from tally.late where "
+		   "\"table\" = '%s' order by bucket limit %d) first) returning bucket) select "
+		   "distinct bucket from gone order by bucket",
+		   rollup_name(rollup), rollup_name(rollup), most);
 	if (sql.failed)
 		return tally_fail(rollup->pg->ctx, ENOMEM, "no memory");
 	int r = pg_query(rollup->pg, sql.data, NULL, &minutes);

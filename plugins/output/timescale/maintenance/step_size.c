@@ -3,9 +3,8 @@
  * maintenance.c reports how long each step took, retention.c and compression.c whether they got
  * their lock, all on the maintenance's thread.
  *
- * A step aims at a quarter to half a second: it holds marks in tally.late that writers may wait
- * for, and what was done is lost if the daemon is stopped.  Doubling and halving finds the span
- * within eleven steps from anywhere between a minute and a day.
+ * A step aims at a quarter to half a second, since what was done is lost if the daemon is stopped.
+ * Doubling and halving finds the span within eleven steps from anywhere between a minute and a day.
  */
 #include "maintenance/step_size.h"
 

@@ -67,7 +67,10 @@ static void writer_script_minutes(struct writer *writer, const struct writer_par
 	if (counted)
 		log_lines_declare(part->table->stored, LOG_LINES_LEVELS, &lines);
 	strbuf_add(&writer->script,
-		   "insert into tally.late select '%s', to_timestamp(s), '%s' "
+		   /* Each transaction makes marks of its own.  If it left alone one that is there,
+		    * the maintenance could take that before this is committed, and these rows would
+		    * never be rolled up. */
+		   "insert into tally.late select '%s', to_timestamp(s), '%s/' || txid_current() "
 		   "from unnest('{",
 		   table, writer->name);
 	for (uint32_t i = 0; i < n; i++)
@@ -83,11 +86,7 @@ static void writer_script_minutes(struct writer *writer, const struct writer_par
 			   "\"table\" = '%s' and level = %d)",
 			   counted ? lines.name : table,
 			   watermarks_numbers[counted ? LEVEL_ROWS : LEVEL_MINUTE]);
-	/* A mark of an earlier write is held until this one is committed: else the maintenance
-	 * could take it meanwhile, roll up without these rows, and nobody would do it again. */
-	strbuf_add(&writer->script,
-		   " on conflict (\"table\", bucket, writer) do update set writer = "
-		   "excluded.writer;");
+	strbuf_add(&writer->script, " on conflict do nothing;");
 }
 
 static int writer_script_late_part(struct writer *writer, const struct writer_part *part,
