@@ -128,7 +128,8 @@ static void write_target(const char *pattern, char *ret, size_t size)
 static const char tokens[] = LINE_OF("containers") LINE_OF("stats") LINE_OF("logs")
 	LINE_OF("events") LINE_OF("images") LINE_OF("tables") LINE_OF("daemon") LINE_OF("health")
 		LINE_OF("metrics") LINE_OF("stream") LINE("stats-stream", "stats stream")
-			LINE("logs-stream", "logs stream") LINE("events-stream", "events stream");
+			LINE("logs-stream", "logs stream") LINE("events-stream", "events stream")
+				LINE("events-stats-logs", "events stats logs");
 
 /* The token with the scopes that a refusal names. */
 static void write_bearer(const struct http_answer *refusal, char *ret, size_t size)

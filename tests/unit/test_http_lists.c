@@ -301,16 +301,17 @@ static void logs_come_as_ndjson_and_csv(void **state)
 		answer.body,
 		"{\"time\":\"2026-01-01T11:59:30Z\",\"host\":\"alpha\",\"container_id\":\"" ID_DB
 		"\",\"name\":\"db\",\"stream\":\"stderr\",\"message\":\"slow query\","
-		"\"level\":\"warning\",\"sequence\":0}\n");
+		"\"level\":\"warning\",\"sequence\":0,\"pattern\":null}\n");
 	assert_true(next_target(&answer, next, sizeof(next)));
 	http_free(&answer);
 	answer = http_ok(state, "/api/v1/logs?format=csv&q=refused");
 	assert_string_equal(http_header(&answer, "Content-Type"), "text/csv; charset=utf-8");
 	assert_string_equal(answer.body,
-			    "time,host,container_id,name,stream,message,level,sequence\r\n"
-			    "2026-01-01T11:59:40Z,alpha," ID_DB ",db,stdout,\"refused, too\",,0\r\n"
+			    "time,host,container_id,name,stream,message,level,sequence,pattern\r\n"
+			    "2026-01-01T11:59:40Z,alpha," ID_DB
+			    ",db,stdout,\"refused, too\",,0,\r\n"
 			    "2026-01-01T11:59:20Z,alpha," ID_WEB
-			    ",web,stderr,\"Connection REFUSED, \"\"retry\"\"\",error,0\r\n");
+			    ",web,stderr,\"Connection REFUSED, \"\"retry\"\"\",error,0,\r\n");
 	assert_false(next_target(&answer, next, sizeof(next)));
 	http_free(&answer);
 }

@@ -83,6 +83,7 @@ static const struct need {
 	NEED(BIT(STREAM) | BIT(STATS), "stats stream"),
 	NEED(BIT(STREAM) | BIT(LOGS), "logs stream"),
 	NEED(BIT(STREAM) | BIT(EVENTS), "events stream"),
+	NEED(BIT(EVENTS) | BIT(STATS) | BIT(LOGS), "events stats logs"),
 };
 
 static int auth_explain_scope(struct response_builder *builder, unsigned scopes)

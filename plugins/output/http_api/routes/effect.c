@@ -186,13 +186,16 @@ static void narrow(const struct effect *effect, struct query *query)
 
 /* ---- The grid -------------------------------------------------------------------- */
 
-static void set_grid(const struct effect *effect, int64_t least, int64_t until,
+enum { STEP_HALF_A_MINUTE, STEP_MINUTE, STEPS = 5 };
+
+/* least: of these steps. */
+static void set_grid(const struct effect *effect, size_t least, int64_t until,
 		     struct effect_grid *ret)
 {
-	static const int64_t steps[] = {30 * CLOCK_SECOND, CLOCK_MINUTE, 5 * CLOCK_MINUTE,
-					15 * CLOCK_MINUTE, CLOCK_HOUR};
-	size_t i = 0;
-	while (steps[i] < least || effect->window / steps[i] > EFFECT_POINTS)
+	static const int64_t steps[STEPS] = {30 * CLOCK_SECOND, CLOCK_MINUTE, 5 * CLOCK_MINUTE,
+					     15 * CLOCK_MINUTE, CLOCK_HOUR};
+	size_t i = least;
+	while (i + 1 < STEPS && effect->window / steps[i] > EFFECT_POINTS)
 		i++;
 	int64_t step = steps[i], middle = effect->time / step * step;
 	int64_t after = (until - middle) / step - 1;
@@ -355,7 +358,7 @@ static int read_deaths(struct effect *effect, const struct tally_table *table)
 static int read_all(struct effect *effect)
 {
 	struct context *context = effect->context;
-	const struct tally_table *stats, *lines, *events;
+	const struct tally_table *stats = NULL, *lines = NULL, *events = NULL;
 	int64_t until = 0;
 	int r = context_table(context, "container_stats", &stats);
 	if (r == 0)
@@ -366,8 +369,8 @@ static int read_all(struct effect *effect)
 		r = counted_until(effect, lines, &until);
 	if (r < 0)
 		return r;
-	set_grid(effect, 0, context->now - effect_late, &effect->readings);
-	set_grid(effect, CLOCK_MINUTE, until, &effect->lines);
+	set_grid(effect, STEP_HALF_A_MINUTE, context->now - effect_late, &effect->readings);
+	set_grid(effect, STEP_MINUTE, until, &effect->lines);
 	if (!has_containers(effect))
 		return 0;
 	for (int range = 0; r == 0 && range < EFFECT_RANGES; range++) {
