@@ -5,7 +5,7 @@
 #ifndef TALLYD_CONSOLE_CONSOLE_H
 #define TALLYD_CONSOLE_CONSOLE_H
 
-#include "target.h"
+#include "api/target.h"
 
 /* The values of core/process/exit_code.h. */
 enum console_exit { CONSOLE_OK = 0, CONSOLE_FAILED = 1, CONSOLE_USAGE = 2, CONSOLE_CONFIG = 3 };

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "console.h"
-#include "text.h"
+#include "terminal/text.h"
 
 int main(int argc, char **argv)
 {

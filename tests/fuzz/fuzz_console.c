@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backlog.h"
+#include "terminal/backlog.h"
 #include "base/utf8.h"
-#include "model.h"
-#include "row.h"
-#include "sse.h"
-#include "text.h"
+#include "top/model.h"
+#include "api/row.h"
+#include "api/sse.h"
+#include "terminal/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,11 +1,11 @@
-#include "figures.h"
+#include "terminal/figures.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "base/strbuf.h"
-#include "chart.h"
-#include "text.h"
+#include "terminal/chart.h"
+#include "terminal/text.h"
 #include "test.h"
 
 struct figure_case {
