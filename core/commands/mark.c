@@ -1,5 +1,5 @@
 /*
- * `tallyd mark TEXT --service NAME`: leaves a mark in the folder `marks` of the state directory,
+ * `tallyd mark TEXT --service NAME`: leaves a mark in the folder `markers` of the state directory,
  * where an input of the daemon finds it.  No connection is made and no privilege needed but to
  * write to that folder; a mark waits there until a daemon runs.
  *
@@ -44,9 +44,9 @@ static int mark_write(const char *path, const struct json_writer *json)
 static int mark_leave(const char *state_dir, int64_t time, const struct json_writer *json)
 {
 	char fresh[PATH_MAX], path[PATH_MAX];
-	int len = snprintf(path, sizeof(path), "%s/marks/%lld-%d.mark", state_dir, (long long)time,
-			   getpid());
-	int fresh_len = snprintf(fresh, sizeof(fresh), "%s/marks/.%lld-%d", state_dir,
+	int len = snprintf(path, sizeof(path), "%s/markers/%lld-%d.mark", state_dir,
+			   (long long)time, getpid());
+	int fresh_len = snprintf(fresh, sizeof(fresh), "%s/markers/.%lld-%d", state_dir,
 				 (long long)time, getpid());
 	if (len < 0 || len >= PATH_MAX || fresh_len < 0 || fresh_len >= PATH_MAX)
 		return -ENAMETOOLONG;
@@ -78,12 +78,12 @@ static int mark_run(const struct command_line *line, const char *state_dir)
 	json_writer_done(&json);
 	if (r == -ENOENT)
 		fprintf(stderr,
-			"tallyd mark: there is no folder %s/marks: a daemon with [input.marks] "
+			"tallyd mark: there is no folder %s/markers: a daemon with [input.markers] "
 			"makes "
 			"it when it starts\n",
 			state_dir);
 	else if (r < 0)
-		fprintf(stderr, "tallyd mark: cannot write to %s/marks: %s\n", state_dir,
+		fprintf(stderr, "tallyd mark: cannot write to %s/markers: %s\n", state_dir,
 			strerror(-r));
 	return r < 0 ? COMMAND_FAILED : COMMAND_OK;
 }

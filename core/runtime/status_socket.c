@@ -116,9 +116,11 @@ static char *status_socket_answer(struct daemon *daemon, size_t *ret_len)
 
 void status_socket_serve(struct daemon *daemon)
 {
-	int fd;
-	while (daemon->status_socket >= 0 && (fd = accept4(daemon->status_socket, NULL, NULL,
-							   SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+	/* Who asks without end must not keep the main thread: the rest has its next turn. */
+	for (int i = 0; i < STATUS_WAITING && daemon->status_socket >= 0; i++) {
+		int fd = accept4(daemon->status_socket, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd < 0)
+			return;
 		size_t len = 0;
 		int size = STATUS_ANSWER_MAX;
 		auto_free char *text = status_socket_answer(daemon, &len);

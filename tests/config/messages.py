@@ -32,46 +32,40 @@ that begins with `plugin bug` is one for the plugin's author: `tallyd plugins te
 """
 
 
-def call_text(text, start):
-    """From the parenthesis at start to the one that closes it."""
-    depth, at, quote = 0, start, None
+def outside_literals(text, at=0):
+    """The characters of C source that are not in a string or character literal, with where they are."""
+    quote = None
     while at < len(text):
         char = text[at]
-        if quote:
-            if char == "\\":
-                at += 1
-            elif char == quote:
-                quote = None
+        if quote and char == "\\":
+            at += 1
+        elif quote:
+            quote = None if char == quote else quote
         elif char in "\"'":
             quote = char
-        elif char in "()":
-            depth += 1 if char == "(" else -1
-            if depth == 0:
-                break
+        else:
+            yield at, char
         at += 1
-    return text[start + 1:at]
+
+
+def call_text(text, start):
+    """From the parenthesis at start to the one that closes it."""
+    depth = 0
+    for at, char in outside_literals(text, start):
+        depth += (char == "(") - (char == ")")
+        if depth == 0 and char == ")":
+            return text[start + 1:at]
+    return text[start + 1:]
 
 
 def arguments(call):
     """A call's arguments, cut at the commas outside of parentheses and literals."""
-    found, depth, quote, begin, at = [], 0, None, 0, 0
-    while at < len(call):
-        char = call[at]
-        if quote:
-            if char == "\\":
-                at += 1
-            elif char == quote:
-                quote = None
-        elif char in "\"'":
-            quote = char
-        elif char in "([{":
-            depth += 1
-        elif char in ")]}":
-            depth -= 1
-        elif char == "," and depth == 0:
+    found, depth, begin = [], 0, 0
+    for at, char in outside_literals(call):
+        depth += (char in "([{") - (char in ")]}")
+        if char == "," and depth == 0:
             found.append(call[begin:at].strip())
             begin = at + 1
-        at += 1
     return [*found, call[begin:].strip()]
 
 

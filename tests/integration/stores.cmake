@@ -9,7 +9,7 @@ target_link_libraries(test_plugin_replay PRIVATE tallyd_flags tallyd_plugins_com
 target_link_options(test_plugin_replay PRIVATE -Wl,-z,now)
 set_target_properties(test_plugin_replay PROPERTIES PREFIX "" OUTPUT_NAME replay
 	LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/plugins)
-tallyd_integration_test(api_stores BESIDE LABELS story TIMEOUT 1200)
+tallyd_integration_test(api_stores BESIDE TIMEOUT 1200)
 # As those in unit/timescale.cmake.
 set_tests_properties(integration_api_stores PROPERTIES RESOURCE_LOCK timescaledb_package)
 tallyd_integration_test(moving BESIDE LABELS story)

@@ -20,7 +20,7 @@ endpoint = unix://{dir}/nobody.sock
 endpoint = unix://{dir}/nobody.sock
 [input.docker_images]
 endpoint = unix://{dir}/nobody.sock
-[input.marks]
+[input.markers]
 [input.exec]
 command = /bin/true
 [output.exec]

@@ -150,19 +150,19 @@ def test_memory_health_and_number_are_changes(watch, engine):
 
 
 def test_marks_are_rows_also_those_set_while_nobody_ran(tallyd):
-    text = f"[input.marks]\ninterval = 100ms\n{STORED}"
+    text = f"[input.markers]\ninterval = 100ms\n{STORED}"
     daemon = tallyd(text)
     early = daemon.call("mark", "too early")
-    assert early.returncode == 1 and "[input.marks]" in early.stderr
+    assert early.returncode == 1 and "[input.markers]" in early.stderr
     daemon.start()
     assert daemon.call("mark", "deploy 1.2.3", "--service", "shop/web").returncode == 0
 
-    def marks():
+    def markers():
         rows = daemon.json("/api/v1/changes?kind=mark&order=asc")["data"]
         return [(row["service"], row["after"]["text"], row["project"]) for row in rows]
 
-    daemon.wait(lambda: marks() == [("shop/web", "deploy 1.2.3", "shop")], "the mark is there")
-    folder = daemon.state_dir / "marks"
+    daemon.wait(lambda: markers() == [("shop/web", "deploy 1.2.3", "shop")], "the mark is there")
+    folder = daemon.state_dir / "markers"
     assert folder.stat().st_mode & 0o777 == 0o700 and not list(folder.iterdir())
     (folder / "x.mark").write_text("{}")
     (folder / "y.mark").symlink_to("/etc/passwd")
@@ -171,5 +171,5 @@ def test_marks_are_rows_also_those_set_while_nobody_ran(tallyd):
     assert daemon.call("mark", 'quote " and \u00e9').returncode == 0
     assert daemon.call("mark", "").returncode == 2
     daemon.start()
-    daemon.wait(lambda: marks()[1:] == [(None, 'quote " and \u00e9', None)], "so is the other")
+    daemon.wait(lambda: markers()[1:] == [(None, 'quote " and \u00e9', None)], "so is the other")
     assert not list(folder.iterdir())

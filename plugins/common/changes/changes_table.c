@@ -53,7 +53,7 @@ static const struct tally_column changes_columns[CHANGES_COLUMNS] = {
 
 const struct tally_table changes_table = {
 	.name = "container_changes",
-	.help = "What changed about services: images, limits, configuration, restarts, and marks "
+	.help = "What changed about services: images, limits, configuration, restarts, and markers "
 		"set from outside",
 	.columns = changes_columns,
 	.n_columns = CHANGES_COLUMNS,

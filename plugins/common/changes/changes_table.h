@@ -1,5 +1,5 @@
 /*
- * The table container_changes, which input.docker_status and input.marks write: its columns; new
+ * The table container_changes, which input.docker_status and input.markers write: its columns; new
  * ones are appended and raise the revision.
  */
 #ifndef TALLYD_PLUGINS_COMMON_CHANGES_TABLE_H

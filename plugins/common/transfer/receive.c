@@ -348,8 +348,8 @@ static int receive_marks(struct receiving *receiving)
 		watermarks.rolled_to[level] = wire_get_number(wire);
 		watermarks.kept_from[level] = wire_get_number(wire);
 	}
-	return table ? writer->set_marks(writer->self, table, &watermarks)
-		     : receive_protocol(receiving, "marks of no table");
+	return table ? writer->set_watermarks(writer->self, table, &watermarks)
+		     : receive_protocol(receiving, "watermarks of no table");
 }
 
 static int receive_late(struct receiving *receiving)

@@ -184,7 +184,7 @@ static int send_table_marks(struct sending *sending, const struct stored_table *
 	const struct transfer_reader *reader = sending->reader;
 	struct wire *wire = &sending->wire;
 	struct watermarks watermarks;
-	int r = reader->marks(reader->self, stored->table.name, &watermarks);
+	int r = reader->watermarks(reader->self, stored->table.name, &watermarks);
 	if (r < 0)
 		return r;
 	sending->table = stored->table.name;

@@ -28,7 +28,7 @@ struct transfer_reader {
 	int (*first)(void *self, const struct transfer_shape *shape, int64_t from, int64_t *ret);
 	int (*read)(void *self, const struct transfer_shape *shape, int64_t from, int64_t to,
 		    transfer_row_fn *row, void *arg);
-	int (*marks)(void *self, const char *table, struct watermarks *ret);
+	int (*watermarks)(void *self, const char *table, struct watermarks *ret);
 	/* Minutes whose rollups are to be made again. */
 	int (*late)(void *self, const struct stored_table *stored, transfer_time_fn *each,
 		    void *arg);
@@ -68,7 +68,7 @@ struct transfer_writer {
 	void (*give_up)(void *self); /* a transaction that is open */
 	int (*seen)(void *self, const struct transfer_chunk *chunk);
 	int (*chunks)(void *self, transfer_chunk_fn *each, void *arg);
-	int (*set_marks)(void *self, const char *table, const struct watermarks *watermarks);
+	int (*set_watermarks)(void *self, const char *table, const struct watermarks *watermarks);
 	int (*set_late)(void *self, const struct stored_table *stored, int64_t time);
 	int (*set_ledger)(void *self, const char *writer, int64_t sequence);
 	/* All is there and compared: forgets the notes.  In one transaction with the three above,

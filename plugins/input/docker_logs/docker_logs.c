@@ -172,7 +172,7 @@ static const struct tally_option logs_options[] = {
 	DOCKER_SERVICE_OPTION(offsetof(struct logs_config, service_label)),
 	{.name = "max_patterns",
 	 .fallback = "5000",
-	 .accepts = "0..100000",
+	 .accepts = "0..20000",
 	 .help = "patterns of log lines that are told apart, at most 500 of a service; where they "
 		 "are more, those that were not seen for longest are forgotten, once a minute, and "
 		 "lines without one are counted; 0: no patterns",

@@ -1,8 +1,8 @@
 /*
  * See patterns.h.  A pattern that is new or has another text is handed over within seconds; one
- * whose lines only go on, once a minute.  The file is written after that, at most every ten
- * seconds, so a crash forgets what was learned since: then the same lines make the same patterns
- * again.
+ * whose lines only go on, once a minute.  The file is written within ten
+ * seconds of what is new, and every ten minutes for when each was seen.  So a crash forgets what
+ * was learned since; then the same lines make the same patterns again.
  *
  * What can fail: memory, and the file; a pattern that is not kept is made again.
  */
@@ -23,7 +23,7 @@
 
 enum { EXAMPLE_BYTES = 400 };
 static const int64_t emit_interval = 2 * CLOCK_SECOND, file_interval = 10 * CLOCK_SECOND,
-		     seen_interval = 60 * CLOCK_SECOND;
+		     seen_interval = CLOCK_MINUTE, file_seen_interval = 10 * CLOCK_MINUTE;
 
 /* What of a pattern the tree does not need. */
 struct pattern_facts {
@@ -337,8 +337,10 @@ int patterns_flush(struct patterns *patterns, int64_t now, bool all)
 	bool seen = all || now >= patterns->seen_due;
 	int r = 0;
 	if (seen || now >= patterns->changed_due) {
-		if (patterns->changed_due != INT64_MAX || patterns->seen_due != INT64_MAX)
+		if (patterns->changed_due != INT64_MAX)
 			set_due(&patterns->file_due, patterns->file_written + file_interval);
+		else if (patterns->seen_due != INT64_MAX)
+			set_due(&patterns->file_due, patterns->file_written + file_seen_interval);
 		patterns->changed_due = INT64_MAX;
 		if (seen)
 			patterns->seen_due = INT64_MAX;

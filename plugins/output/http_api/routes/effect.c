@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/json_cell.h"
 #include "query/catalog_cache.h"
+#include "query/counted.h"
 #include "query/effect_test.h"
 #include "query/query_builder.h"
 
@@ -307,23 +308,6 @@ static int read_lines(struct effect *effect, const struct tally_table *table, in
 	return r;
 }
 
-/* Lines are counted by the store's maintenance, a little later. */
-static int counted_until(struct effect *effect, const struct tally_table *table, int64_t *ret)
-{
-	struct result_set rows auto_result_set = {.n_rows = 0};
-	struct query query;
-	int64_t now = effect->context->now;
-	query_init(&query, effect->context, table);
-	query_select(&query, &table->columns[0], TALLY_MAX);
-	query.spec.from = now - effect_counted;
-	query.spec.to = now;
-	int r = query_run(&query, &rows);
-	*ret = now - effect_counted;
-	if (r == 0 && rows.n_rows && result_set_row(&rows, 0)[1].set)
-		*ret = result_set_row(&rows, 0)[1].i + CLOCK_MINUTE;
-	return r;
-}
-
 /* ---- Ends of containers --------------------------------------------------------------- */
 
 /* Those that belong to the change itself are on neither side. */
@@ -366,7 +350,8 @@ static int read_all(struct effect *effect)
 	if (r == 0)
 		r = context_table(context, "container_events", &events);
 	if (r == 0 && lines)
-		r = counted_until(effect, lines, &until);
+		r = counted_until(context, lines, context->now - effect_counted, context->now,
+				  &until);
 	if (r < 0)
 		return r;
 	set_grid(effect, STEP_HALF_A_MINUTE, context->now - effect_late, &effect->readings);

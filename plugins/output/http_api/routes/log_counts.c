@@ -18,6 +18,7 @@
 #include "base/json_cell.h"
 #include "base/text.h"
 #include "query/catalog_cache.h"
+#include "query/counted.h"
 #include "routes/endpoint.h"
 #include "routes/list_endpoint.h"
 #include "routes/log_search.h"
@@ -137,24 +138,6 @@ static bool counts_are_kept(const struct context *context, const struct log_sear
 	       (counts->points == 1 || counts->step % CLOCK_MINUTE == 0);
 }
 
-/* Up to when the store has counted, as far as is known from the newest count; at least since then
- * there was nothing to count.  from: it has counted nothing there. */
-static int counts_kept_until(struct context *context, const struct tally_table *table, int64_t from,
-			     int64_t to, int64_t *ret)
-{
-	struct result_set rows auto_result_set = {.n_rows = 0};
-	struct query query;
-	query_init(&query, context, table);
-	query_select(&query, &table->columns[0], TALLY_LAST);
-	query.spec.from = from;
-	query.spec.to = to;
-	int r = query_run(&query, &rows);
-	*ret = from;
-	if (r == 0 && rows.n_rows && result_set_row(&rows, 0)[0].set)
-		*ret = result_set_row(&rows, 0)[0].i + CLOCK_MINUTE;
-	return r;
-}
-
 static void counts_add(struct counts *counts, const struct result_set *rows)
 {
 	for (uint32_t i = 0; i < rows->n_rows; i++) {
@@ -207,7 +190,7 @@ static int counts_read(struct context *context, struct log_search *search, struc
 		r = context_table(context, "container_logs_lines", &table);
 	int64_t end = to / CLOCK_MINUTE * CLOCK_MINUTE;
 	if (r == 0 && table && !log_search_is_empty(search) && begin < end)
-		r = counts_kept_until(context, table, begin, end, &until);
+		r = counted_until(context, table, begin, end, &until);
 	if (r < 0)
 		return r;
 	if (until == begin)

@@ -16,6 +16,7 @@
 #include "message/row_writer.h"
 #include "message/time_expr.h"
 #include "query/catalog_cache.h"
+#include "query/counted.h"
 #include "routes/endpoint.h"
 #include "routes/list_endpoint.h"
 
@@ -132,21 +133,6 @@ static int patterns_count(struct patterns *patterns, const struct tally_table *t
 	return r;
 }
 
-/* From the newest count: at least so far it has come. */
-static int patterns_find_counted(struct patterns *patterns, const struct tally_table *table)
-{
-	struct result_set rows auto_result_set = {.n_rows = 0};
-	struct query query;
-	query_init(&query, patterns->context, table);
-	query_select(&query, &table->columns[0], TALLY_LAST);
-	query.spec.from = patterns->from;
-	query.spec.to = patterns->to;
-	int r = query_run(&query, &rows);
-	if (r == 0 && rows.n_rows && result_set_row(&rows, 0)[0].set)
-		patterns->counted_until = result_set_row(&rows, 0)[0].i + CLOCK_MINUTE;
-	return r;
-}
-
 static int patterns_ask_counts(struct patterns *patterns)
 {
 	const struct tally_table *table;
@@ -155,7 +141,10 @@ static int patterns_ask_counts(struct patterns *patterns)
 	int r = context_table(patterns->context, "log_pattern_counts", &table);
 	if (r < 0 || !table || !table_column(table, "host"))
 		return r;
-	r = patterns_find_counted(patterns, table);
+	r = counted_until(patterns->context, table, patterns->from, patterns->to,
+			  &patterns->counted_until);
+	if (patterns->counted_until == patterns->from)
+		patterns->counted_until = INT64_MIN;
 	if (r == 0)
 		r = patterns_count(patterns, table, split ? patterns->since : patterns->from, end,
 				   &patterns->counts);

@@ -114,7 +114,7 @@ static int transfer_tables(void *self, tally_table_fn *each, void *arg)
 	return catalog_each(file->catalog, each, arg);
 }
 
-static int transfer_marks(void *self, const char *table, struct watermarks *ret)
+static int transfer_watermarks(void *self, const char *table, struct watermarks *ret)
 {
 	struct transfer_file *file = self;
 	return watermarks_load(file->ctx, file->db, table, ret);
@@ -154,7 +154,7 @@ struct transfer_reader transfer_read_file(struct transfer_file *file)
 					.tables = transfer_tables,
 					.first = transfer_first,
 					.read = transfer_read,
-					.marks = transfer_marks,
+					.watermarks = transfer_watermarks,
 					.late = transfer_late,
 					.ledger = transfer_ledger};
 }

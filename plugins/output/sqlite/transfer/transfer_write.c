@@ -295,7 +295,8 @@ static void transfer_give_up(void *self)
 
 /* ---- The end --------------------------------------------------------------------------- */
 
-static int transfer_set_marks(void *self, const char *table, const struct watermarks *watermarks)
+static int transfer_set_watermarks(void *self, const char *table,
+				   const struct watermarks *watermarks)
 {
 	struct transfer_store *to = self;
 	int r = 0;
@@ -379,7 +380,7 @@ static int transfer_receive_into(struct store *store, int fd)
 					       .give_up = transfer_give_up,
 					       .seen = transfer_seen,
 					       .chunks = transfer_chunks,
-					       .set_marks = transfer_set_marks,
+					       .set_watermarks = transfer_set_watermarks,
 					       .set_late = transfer_set_late,
 					       .set_ledger = transfer_set_ledger,
 					       .begin_end = transfer_begin_end,

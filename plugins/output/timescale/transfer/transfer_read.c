@@ -150,7 +150,7 @@ static int transfer_tables(void *self, tally_table_fn *each, void *arg)
 	return catalog_each(database->catalog, each, arg);
 }
 
-static int transfer_marks(void *self, const char *table, struct watermarks *ret)
+static int transfer_watermarks(void *self, const char *table, struct watermarks *ret)
 {
 	struct transfer_database *database = self;
 	return watermarks_load(database->pg, table, ret);
@@ -194,7 +194,7 @@ struct transfer_reader transfer_read_database(struct transfer_database *database
 					.tables = transfer_tables,
 					.first = transfer_first,
 					.read = transfer_read,
-					.marks = transfer_marks,
+					.watermarks = transfer_watermarks,
 					.late = transfer_late,
 					.ledger = transfer_ledger};
 }

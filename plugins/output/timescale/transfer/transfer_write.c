@@ -394,12 +394,13 @@ static void transfer_append_time(struct strbuf *sql, int64_t time)
 {
 	if (time == INT64_MIN)
 		strbuf_add(sql, ", null");
-	else /* marks lie on whole seconds; what is not complete stays so */
+	else /* watermarks lie on whole seconds; what is not complete stays so */
 		strbuf_add(sql, ", to_timestamp(%" PRId64 ")",
 			   schema_floor(time + CLOCK_SECOND - 1, CLOCK_SECOND) / CLOCK_SECOND);
 }
 
-static int transfer_set_marks(void *self, const char *table, const struct watermarks *watermarks)
+static int transfer_set_watermarks(void *self, const char *table,
+				   const struct watermarks *watermarks)
 {
 	struct transfer_store *to = self;
 	auto_pg_text struct strbuf sql = {0};
@@ -481,7 +482,7 @@ int transfer_write_database(struct store *store, int fd)
 					       .give_up = transfer_give_up,
 					       .seen = transfer_seen,
 					       .chunks = transfer_chunks,
-					       .set_marks = transfer_set_marks,
+					       .set_watermarks = transfer_set_watermarks,
 					       .set_late = transfer_set_late,
 					       .set_ledger = transfer_set_ledger,
 					       .begin_end = transfer_begin_end,
