@@ -166,7 +166,7 @@ def test_marks_are_rows_also_those_set_while_nobody_ran(tallyd):
     assert folder.stat().st_mode & 0o777 == 0o700 and not list(folder.iterdir())
     (folder / "x.mark").write_text("{}")
     (folder / "y.mark").symlink_to("/etc/passwd")
-    daemon.wait(lambda: daemon.metric("tallyd_marks_invalid_total") == 2, "what is no mark is counted")
+    daemon.wait(lambda: daemon.metric("tallyd_markers_invalid_total") == 2, "what is no mark is counted")
     daemon.stop()
     assert daemon.call("mark", 'quote " and \u00e9').returncode == 0
     assert daemon.call("mark", "").returncode == 2
