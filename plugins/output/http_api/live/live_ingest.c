@@ -112,21 +112,20 @@ void live_ingest_hold(struct live_ingest *ingest, const struct tally_batch *row)
 	pthread_mutex_lock(&source->lock);
 	bool held = source->hold != 0;
 	if (held)
-		held_rows_add(&source->held, row, source->ring.max / LIVE_INGEST_HELD_OF_MEMORY,
-			      clock_monotonic());
+		held_rows_add(&source->held, row, source->ring.max / LIVE_INGEST_HELD_OF_MEMORY);
 	pthread_mutex_unlock(&source->lock);
 	if (!held)
 		live_ingest_add(ingest, row);
 }
 
-/* With the source's lock: the poll has shown what was dropped before the first row that waits, or
- * had the time to. */
+/* With the source's lock: the poll has shown what was dropped before the first row that waits, as
+ * it has shown that one.  A store that is too far behind is not waited for. */
 static bool live_ingest_is_joined(const struct live_ingest *ingest)
 {
 	const struct live_source *source = ingest->source;
 	const struct held_rows *held = &source->held;
 	const struct tally_cell *first = held_rows_first(held);
-	if (!held->dropped || clock_monotonic() - held->dropped >= LIVE_INGEST_SETTLE)
+	if (!held->dropped || clock_monotonic() - source->hold >= LIVE_INGEST_PATIENCE)
 		return true;
 	return first && held->parts[held->oldest].n_columns == ingest->table->n_columns &&
 	       recent_knows(&source->recent, event_id_hash(ingest->table, first));

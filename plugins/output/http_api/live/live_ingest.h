@@ -14,6 +14,8 @@ enum { LIVE_INGEST_CHUNKS = 16 };
 
 /* So long after they were published rows are in the store, as a rule. */
 #define LIVE_INGEST_SETTLE (2 * CLOCK_SECOND)
+/* So long rows wait at most for others that a store should have. */
+#define LIVE_INGEST_PATIENCE (30 * CLOCK_SECOND)
 
 struct live_ingest {
 	struct live_source *source;
