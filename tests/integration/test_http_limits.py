@@ -11,18 +11,8 @@ from collections import Counter
 
 import pytest
 
-SECTIONS = """
-[input.replay]
-file = {dir}/rows
-interval = 100ms
-[buffer.batch]
-batch_timeout = 50ms
-[output.sqlite]
-path = {db}
-[output.http_api]
-listen = 127.0.0.1:{port}
-store = sqlite
-"""
+from replayed import SECTIONS
+
 ROWS = 3000
 LARGE = f"/api/v1/tables/notes?limit={ROWS}"  # more than the kernel takes off our hands
 

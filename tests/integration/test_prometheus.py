@@ -10,21 +10,8 @@ import time
 import pytest
 
 from daemon import ROOT
+from replayed import SECTIONS
 
-SECTIONS = """
-[input.replay]
-file = {dir}/rows
-interval = 100ms
-[buffer.batch]
-batch_timeout = 50ms
-[output.sqlite]
-path = {db}
-[output.http_api]
-listen = 127.0.0.1:{port}
-store = sqlite
-cache = off
-%s
-"""
 WEB, BARE, OLD = "1" * 64, "2" * 64, "3" * 64
 LABELS = {"env": "prod", "a.b": "first", "a-b": "second", "x": "quote \" back \\ line\nend \U0001f433",
           "": "empty name"}
@@ -85,7 +72,7 @@ def stats(at, container, name, cells):
 @pytest.fixture
 def daemon(tallyd):
     def make(extra, *batches):
-        made = tallyd(SECTIONS % extra)
+        made = tallyd(SECTIONS + "cache = off\n" + extra)
         rows = 0
         with open(made.dir / "rows", "w", encoding="utf-8") as file:
             for table, batch in batches:

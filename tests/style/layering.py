@@ -6,7 +6,7 @@ base/     base/; json_cell.h alone also include/
 core/     include/, base/, core/; within it a room includes itself and the rooms before it in ROOMS
 plugins/  include/, base/, plugins/common/ and their own folder, never core/
 console/  include/, base/, core/config/ and its own folder
-sdk/      include/, base/, core/
+sdk/      include/, base/, core/ and its own folder
 
 A quoted include is written from the room it is in ("query/window.h" within http_api, "pg/pg_value.h"
 of plugins/common), and those of base/ with its name: "base/clock.h".
@@ -28,10 +28,10 @@ def allowed_folders(path):
     parts = path.relative_to(ROOT).parts
     if parts[0] in ("include", "base"):
         return []
-    if parts[0] in ("core", "sdk"):
+    if parts[0] == "core":
         return [ROOT / "core"]
-    if parts[0] == "console":
-        return [ROOT / "console", ROOT / "core"]
+    if parts[0] in ("console", "sdk"):
+        return [ROOT / parts[0], ROOT / "core"]
     common = ROOT / "plugins" / "common"
     if parts[1] == "common":
         return [common]
