@@ -29,6 +29,7 @@ static int set_up(void **state)
 	fixture->host = fake_host_create("output.http_api");
 	fixture->config.cache_size = 1 << 20;
 	fixture->config.cache_ttl_containers = 10 * CLOCK_SECOND;
+	fixture->config.cache_ttl_stats = 2 * CLOCK_SECOND;
 	fixture->config.cache_ttl_history = 30 * CLOCK_SECOND;
 	advance(fixture, 100 * CLOCK_SECOND);
 	fixture->cache = cache_create(fake_host_ctx(fixture->host), &fixture->config);
@@ -143,6 +144,72 @@ static void after_a_change_answers_are_cached_for_a_moment_only(void **state)
 	assert_int_equal(age(fixture, "/list"), CACHE_FRESH);
 }
 
+/* ---- Newest rows ---- */
+
+/* Of what a user has: made when, 0: nothing yet. */
+struct seen {
+	const char *key;
+	enum cache_class kind;
+	int64_t made;
+};
+
+/* As dispatch.c does: what is fresh or ageing is given, and ageing what is fetched for the next. */
+static void ask(struct fixture *fixture, struct seen *seen)
+{
+	struct cache_found found;
+	cache_find(fixture->cache, seen->key, &found);
+	if (found.age == CACHE_FRESH || found.age == CACHE_STALE_WHILE_REVALIDATE)
+		seen->made = found.response->made;
+	else
+		seen->made = fixture->now;
+	if (found.age != CACHE_FRESH)
+		fill(fixture, seen->key, seen->kind);
+	cache_found_done(&found);
+}
+
+/* Sweeps come every 5 s and are stored a second later; somebody asks every 2 s, or less often. */
+static void nobody_sees_less_than_what_was_stored_two_seconds_ago(void **state)
+{
+	static const int64_t every[] = {300, 1000, 2000, 2300, 3700}; /* ms */
+	struct fixture *fixture = *state;
+	for (size_t i = 0; i < sizeof(every) / sizeof(*every); i++) {
+		struct seen seen[] = {{"/list", CACHE_CLASS_CONTAINERS, 0},
+				      {"/stats/latest", CACHE_CLASS_STATS, 0}};
+		int64_t stored = 0; /* when the newest were that have been there for 2 s */
+		for (int64_t ms = 1; ms <= 60000; ms++) {
+			advance(fixture, CLOCK_MS);
+			if (ms % 5000 == 1)
+				for (int k = 0; k < 2; k++)
+					cache_rows_came(fixture->cache, seen[k].kind);
+			if (ms % 5000 == 3001)
+				stored = fixture->now - 2 * CLOCK_SECOND;
+			for (int k = 0; k < 2 && ms % every[i] == 0; k++) {
+				ask(fixture, &seen[k]);
+				if (seen[k].made < stored)
+					fail_msg("%s every %d ms: %d ms too old", seen[k].key,
+						 (int)every[i],
+						 (int)((stored - seen[k].made) / CLOCK_MS));
+			}
+		}
+	}
+}
+
+static void without_new_rows_answers_are_kept_for_their_time(void **state)
+{
+	struct fixture *fixture = *state;
+	fill(fixture, "/list", CACHE_CLASS_CONTAINERS);
+	advance(fixture, 9 * CLOCK_SECOND);
+	assert_int_equal(age(fixture, "/list"), CACHE_FRESH);
+	cache_rows_came(fixture->cache, CACHE_CLASS_STATS);
+	assert_int_equal(age(fixture, "/list"), CACHE_FRESH);
+	cache_rows_came(fixture->cache, CACHE_CLASS_CONTAINERS);
+	assert_int_equal(age(fixture, "/list"), CACHE_STALE_IF_ERROR);
+	assert_true(cache_class_shows(CACHE_CLASS_CONTAINERS, "container_stats"));
+	assert_false(cache_class_shows(CACHE_CLASS_CONTAINERS, "container_logs"));
+	assert_true(cache_class_shows(CACHE_CLASS_STATS, "container_logs"));
+	assert_false(cache_class_shows(CACHE_CLASS_HISTORY, "container_stats"));
+}
+
 /* ---- Mistakes ------------------------------------------------------------ */
 
 static void a_4xx_is_cached_for_a_second(void **state)
@@ -210,6 +277,8 @@ int main(void)
 		TEST(a_change_makes_answers_of_its_class_stale),
 		TEST(nobody_joins_a_fetch_from_before_a_change),
 		TEST(the_answer_of_such_a_fetch_is_stale),
+		TEST(nobody_sees_less_than_what_was_stored_two_seconds_ago),
+		TEST(without_new_rows_answers_are_kept_for_their_time),
 		TEST(a_4xx_is_cached_for_a_second),
 		TEST(a_change_ends_a_cached_4xx),
 		TEST(one_large_answer_evicts_nothing),

@@ -4,8 +4,9 @@
  * asks for the TTL of a class.  No state, no lock, no I/O; only memory for a key can be missing.
  *
  * Classes (route_table.c) follow from what makes an answer wrong.  Lists of containers change with
- * events, so rows of container_events invalidate them; newest readings change all the time and only
- * live briefly; series of the past hardly change.
+ * events, so rows of container_events invalidate them; newest readings, which lists have too,
+ * change all the time and only live briefly once there are newer ones; series of the past hardly
+ * change.
  */
 #include "cache/cache_policy.h"
 
@@ -33,6 +34,12 @@ int64_t cache_class_ttl(const struct http_config *config, enum cache_class kind)
 	}
 }
 
+int64_t cache_class_ttl_of_old(const struct http_config *config, enum cache_class kind)
+{
+	int64_t ttl = cache_class_ttl(config, kind), stats = config->cache_ttl_stats;
+	return kind == CACHE_CLASS_CONTAINERS && ttl > stats ? stats : ttl;
+}
+
 const char *const cache_tables[CACHE_TABLES] = {"container_events", "docker_images",
 						"image_versions"};
 
@@ -46,6 +53,12 @@ bool cache_class_depends_on(enum cache_class kind, const char *table)
 		if (depends[kind][i] && (!table || strcmp(table, cache_tables[i]) == 0))
 			return true;
 	return false;
+}
+
+bool cache_class_shows(enum cache_class kind, const char *table)
+{
+	return kind == CACHE_CLASS_STATS ||
+	       (kind == CACHE_CLASS_CONTAINERS && strcmp(table, "container_stats") == 0);
 }
 
 /* ---- Keys ---------------------------------------------------------------- */

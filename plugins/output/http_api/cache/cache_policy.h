@@ -11,12 +11,17 @@ struct request;
 
 /* In ns; 0: not cached. */
 int64_t cache_class_ttl(const struct http_config *config, enum cache_class kind);
+/* The same once rows have come that the answer lacks; what clients may cache, who do not know. */
+int64_t cache_class_ttl_of_old(const struct http_config *config, enum cache_class kind);
 
 /* The tables whose rows invalidate answers at once, and of which classes.  table NULL: any of them.
  */
 enum { CACHE_TABLES = 3 };
 extern const char *const cache_tables[CACHE_TABLES];
 bool cache_class_depends_on(enum cache_class kind, const char *table);
+
+/* Whether answers of a class show rows of a table, so that new ones make them old. */
+bool cache_class_shows(enum cache_class kind, const char *table);
 
 /*
  * What two requests must have in common to get the same answer: for series, from and to on the

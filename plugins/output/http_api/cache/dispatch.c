@@ -89,6 +89,10 @@ static struct response *dispatch_run_fetch(void *arg, struct fetch *fetch, bool 
 	int64_t asked = tally_now(dispatch->ctx);
 	struct response *response =
 		fetch->source->anew ? NULL : shared_cache_find(dispatch->shared, kind, fetch->key);
+	if (response && cache_is_outdated(dispatch->cache, kind, response)) {
+		response_drop(response);
+		response = NULL;
+	}
 	fetch->from_shared_cache = response != NULL;
 	if (!response) {
 		response = dispatch_fetch(dispatch, fetch);
@@ -227,8 +231,10 @@ int dispatch_delay(struct dispatch *dispatch, struct request *request,
 	return r;
 }
 
-void dispatch_invalidate_table(struct dispatch *dispatch, const char *table)
+/* table NULL: any of them. */
+static void dispatch_changed(void *arg, const char *table)
 {
+	struct dispatch *dispatch = arg;
 	for (enum cache_class kind = 0; kind < CACHE_CLASS_NONE; kind++) {
 		if (!cache_class_depends_on(kind, table))
 			continue;
@@ -239,9 +245,12 @@ void dispatch_invalidate_table(struct dispatch *dispatch, const char *table)
 	}
 }
 
-static void dispatch_changed(void *arg, const char *table)
+void dispatch_watch(struct dispatch *dispatch, const char *table)
 {
-	dispatch_invalidate_table(arg, table);
+	dispatch_changed(dispatch, table);
+	for (enum cache_class kind = 0; dispatch->cache && kind < CACHE_CLASS_NONE; kind++)
+		if (cache_class_shows(kind, table))
+			cache_rows_came(dispatch->cache, kind);
 }
 
 /* ---- Opening and closing ------------------------------------------------- */

@@ -26,9 +26,10 @@ int dispatch_open(struct tally_ctx *ctx, const struct http_config *config, struc
 void dispatch_close(struct dispatch *dispatch);
 void dispatch_free(struct dispatch *dispatch); /* NULL is fine */
 
-/* Rows of that table have come: answers that depend on it are invalid, here and in the shared
- * cache. Any thread, until dispatch_free(). */
-void dispatch_invalidate_table(struct dispatch *dispatch, const char *table);
+/* Rows of that table are on their way into the store: answers that depend on it are invalid, here
+ * and in the shared cache, and those that show its rows are old.  Any thread, until
+ * dispatch_free(). */
+void dispatch_watch(struct dispatch *dispatch, const char *table);
 
 /* For a routed request.  0: it waits, and must not be touched before its connection is resumed;
  * 1: request->response or request->builder has its answer. */

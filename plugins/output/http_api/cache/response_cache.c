@@ -33,7 +33,7 @@ static const int64_t cache_retry_interval =
 	CLOCK_SECOND; /* after a failure, before the store is asked again */
 static const int64_t cache_max_stale = CLOCK_DAY; /* older answers are not even sent on errors */
 static const int64_t cache_quarantine =
-	3 * CLOCK_SECOND; /* after a change, until the store has it */
+	3 * CLOCK_SECOND; /* after a change or rows, until the store has them */
 static const int64_t cache_quarantine_ttl = CLOCK_SECOND / 4; /* of answers meanwhile */
 
 struct cache_entry {
@@ -59,7 +59,8 @@ struct cache {
 	struct cache_entry *newest, *oldest;
 	struct {
 		unsigned generation;
-		int64_t changed; /* monotonic; 0: never */
+		int64_t changed;     /* monotonic; 0: never */
+		int64_t rows_wanted; /* an answer from before that time lacks the newest rows */
 	} classes[CACHE_CLASS_NONE];
 };
 
@@ -162,6 +163,40 @@ static bool cache_make_room(struct cache *cache, size_t more, const struct cache
 	return cache->bytes + more <= max;
 }
 
+/* ---- Rows that came since ------------------------------------------------ */
+
+void cache_rows_came(struct cache *cache, enum cache_class kind)
+{
+	int64_t until = tally_monotonic(cache->ctx) + cache_quarantine;
+	pthread_mutex_lock(&cache->lock);
+	cache->classes[kind].rows_wanted = until;
+	pthread_mutex_unlock(&cache->lock);
+}
+
+static bool cache_lacks_rows(const struct cache *cache, enum cache_class kind,
+			     const struct response *response)
+{
+	return response->made < cache->classes[kind].rows_wanted;
+}
+
+/* An answer that lacks rows was made before they were stored.  So whoever gets it while it is that
+ * young misses none that has been in the store for longer. */
+static bool cache_is_too_old(const struct cache *cache, enum cache_class kind,
+			     const struct response *response, int64_t now)
+{
+	return cache_lacks_rows(cache, kind, response) &&
+	       now - response->made >= cache_class_ttl_of_old(cache->config, kind);
+}
+
+bool cache_is_outdated(struct cache *cache, enum cache_class kind, const struct response *response)
+{
+	int64_t now = tally_monotonic(cache->ctx);
+	pthread_mutex_lock(&cache->lock);
+	bool old = cache_is_too_old(cache, kind, response, now);
+	pthread_mutex_unlock(&cache->lock);
+	return old;
+}
+
 /* ---- Looking up ---------------------------------------------------------- */
 
 /* A 4xx is never sent stale: the mistake may be none any more, as when a container is found again.
@@ -171,7 +206,8 @@ static enum cache_age cache_age(const struct cache *cache, const struct cache_en
 {
 	if (!entry->response || now - entry->response->made > cache_max_stale)
 		return CACHE_NONE;
-	bool changed = entry->generation != cache->classes[entry->kind].generation;
+	bool changed = entry->generation != cache->classes[entry->kind].generation ||
+		       cache_is_too_old(cache, entry->kind, entry->response, now);
 	if (!changed && now < entry->fresh_until)
 		return CACHE_FRESH;
 	if (entry->response->status >= 400)

@@ -2,6 +2,8 @@
  * Finished answers in memory, by key, so that a hit is a lookup and a send.  Each is fresh for the
  * TTL of its class; for as long again it is sent while a new one is fetched
  * (stale-while-revalidate, RFC 5861); later only if the store is slow or fails (stale-if-error).
+ * One that lacks rows which have come since is fresh for cache_ttl_stats at most, and then stale:
+ * nobody is shown anything older than the newest stored rows and that time.
  * 4xx are cached briefly, 5xx and what would take more than an eighth of the memory not at all.
  * Bounded in bytes: the least recently used goes first.  Any thread; one lock, held over no I/O.
  */
@@ -48,6 +50,11 @@ int cache_begin(struct cache *cache, struct fetch *fetch);
  * answers of the next seconds are cached for a moment only.
  */
 void cache_invalidate(struct cache *cache, enum cache_class kind);
+
+/* Rows that answers of that class show are on their way into the store. */
+void cache_rows_came(struct cache *cache, enum cache_class kind);
+/* Whether an answer of that class may lack rows and is too old for that. */
+bool cache_is_outdated(struct cache *cache, enum cache_class kind, const struct response *response);
 
 /* The fetch is over: caches the response if it is one to cache.  NULL: there is none.  Returns what
  * the waiting requests get, owing response_drop(); ret_stale: it is the stale one. */

@@ -31,11 +31,11 @@ static bool is_validated(const struct request *request)
 	       endpoint_is_validated(request->endpoint);
 }
 
-/* Clients may cache as long as we do; what we do not cache they revalidate each time. */
+/* What we do not cache clients revalidate each time. */
 static void add_cache_control(const struct http_config *config, struct MHD_Response *mhd_response,
 			      const struct request *request)
 {
-	int64_t seconds = cache_class_ttl(config, request->kind) / CLOCK_SECOND;
+	int64_t seconds = cache_class_ttl_of_old(config, request->kind) / CLOCK_SECOND;
 	const char *private = config->tokens_file ? "private, " : "";
 	char text[64];
 	if (!is_validated(request))

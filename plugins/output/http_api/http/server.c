@@ -447,6 +447,6 @@ void server_stop(struct server *server)
 
 void server_watch(struct server *server, const struct tally_batch *batch)
 {
-	dispatch_invalidate_table(server->dispatch, batch->table->name);
+	dispatch_watch(server->dispatch, batch->table->name);
 	live_watch(server->live, batch);
 }
