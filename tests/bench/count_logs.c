@@ -9,9 +9,9 @@
 #include "base/clock.h"
 #include "base/rfc3339.h"
 #include "counted.h"
-#include "ingest.h"
+#include "logs/ingest.h"
 #include "logs.h"
-#include "sources/log_file.h"
+#include "logs/log_file.h"
 
 enum { LINES = 10000 };
 
@@ -52,7 +52,7 @@ static void print_lines(const char *path)
 
 static void open_log(struct reading *reading, uint32_t container)
 {
-	ingest_init(&reading->ingest, &logs, counted_id(container));
+	ingest_init(&reading->ingest, &logs.common, counted_id(container));
 	snprintf(reading->ingest.rows.name, sizeof(reading->ingest.rows.name), "web%u", container);
 	snprintf(reading->path, sizeof(reading->path), "%s/%u.log", counted_folder, container);
 	print_lines(reading->path);
@@ -82,6 +82,8 @@ int main(int argc, char **argv)
 	logs = (struct docker_logs){.ctx = fake_host_ctx(host),
 				    .config = counted_config(counted_load("docker_logs")),
 				    .buffer = malloc(LOG_FILE_BUFFER)};
+	counted_check(log_common_init(&logs.common, logs.ctx, &logs.config->log, METRIC_LOGS) == 0,
+		      "configuration");
 	for (uint32_t i = 0; i < 2; i++)
 		open_log(&readings[i], i);
 	counted("logs: a line, from the file to a row", LINES, read_log, &next);

@@ -8,11 +8,11 @@
 #include <string.h>
 
 #include "sources/log_frames.h"
-#include "rows/log_level.h"
-#include "lines/log_lines.h"
+#include "logs/log_level.h"
+#include "logs/log_lines.h"
 #include "sources/log_raw.h"
-#include "sources/log_record.h"
-#include "rows/log_text.h"
+#include "logs/log_record.h"
+#include "logs/log_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

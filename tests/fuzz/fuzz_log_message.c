@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lines/log_message.h"
+#include "logs/log_message.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,10 +1,11 @@
 # An input that emits what a test writes into a file, with the tables as their inputs declare them.
 set(INPUTS ${PROJECT_SOURCE_DIR}/plugins/input)
+set(COMMON ${PROJECT_SOURCE_DIR}/plugins/common)
 add_library(test_plugin_replay MODULE ${PROJECT_SOURCE_DIR}/tests/integration/plugins/replay.c
 	${INPUTS}/docker_stats/stats_table.c ${INPUTS}/docker_status/status_table.c
-	${INPUTS}/docker_status/events_table.c ${INPUTS}/docker_logs/logs_table.c
-	${INPUTS}/docker_logs/patterns/patterns_table.c ${INPUTS}/docker_images/image_tables.c)
-target_include_directories(test_plugin_replay PRIVATE ${INPUTS} ${INPUTS}/docker_logs)
+	${INPUTS}/docker_status/events_table.c ${COMMON}/logs/logs_table.c
+	${COMMON}/patterns/patterns_table.c ${INPUTS}/docker_images/image_tables.c)
+target_include_directories(test_plugin_replay PRIVATE ${INPUTS} ${COMMON})
 target_link_libraries(test_plugin_replay PRIVATE tallyd_flags tallyd_plugins_common)
 target_link_options(test_plugin_replay PRIVATE -Wl,-z,now)
 set_target_properties(test_plugin_replay PROPERTIES PREFIX "" OUTPUT_NAME replay

@@ -21,14 +21,14 @@ tallyd_unit_test(http_connections SOURCES unit/test_http_connections.c unit/http
 # The tables as their inputs declare them.
 set(INPUTS ${PROJECT_SOURCE_DIR}/plugins/input)
 tallyd_unit_test(http_lists SOURCES unit/test_http_lists.c unit/http_fixture.c
-	${INPUTS}/docker_logs/logs_table.c ${INPUTS}/docker_status/events_table.c
+	${INPUTS}/docker_status/events_table.c
 	LIBRARIES http_api_objects)
 target_include_directories(test_http_lists PRIVATE ${INPUTS})
 tallyd_unit_test(http_images SOURCES unit/test_http_images.c unit/http_fixture.c
 	${INPUTS}/docker_images/image_tables.c LIBRARIES http_api_objects)
 target_include_directories(test_http_images PRIVATE ${INPUTS})
 tallyd_unit_test(http_openapi SOURCES unit/test_http_openapi.c unit/http_schema.c
-	unit/http_fixture.c ${INPUTS}/docker_logs/logs_table.c
+	unit/http_fixture.c
 	${INPUTS}/docker_status/events_table.c ${INPUTS}/docker_status/status_table.c
 	${INPUTS}/docker_stats/stats_table.c ${INPUTS}/docker_images/image_tables.c
 	LIBRARIES http_api_objects)
@@ -45,7 +45,7 @@ tallyd_unit_test(http_auth_throttle SOURCES unit/test_http_auth_throttle.c
 	LIBRARIES http_api_objects)
 foreach(area IN ITEMS live live_history live_resume live_sources live_subscribe live_old)
 	tallyd_unit_test(http_${area} SOURCES unit/test_http_${area}.c unit/sse_fixture.c
-		unit/http_fixture.c ${INPUTS}/docker_logs/logs_table.c
+		unit/http_fixture.c
 		${INPUTS}/docker_status/events_table.c LIBRARIES http_api_objects)
 	target_include_directories(test_http_${area} PRIVATE ${INPUTS})
 endforeach()

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "docker_logs/logs_table.h"
+#include "logs/logs_table.h"
 #include "docker_status/events_table.h"
 #include "sse_fixture.h"
 #include "test.h"

@@ -8,7 +8,7 @@
 
 #include "docker_fixture.h"
 #include "logs.h"
-#include "logs_table.h"
+#include "logs/logs_table.h"
 #include "test.h"
 #include "waiting.h"
 
@@ -54,7 +54,7 @@ static uint64_t calls(struct docker_fixture *f, const char *what, const char *ca
 static void push_repeats(struct docker_fixture *f)
 {
 	WAIT_UNTIL(fake_engine_push(f->engine, LOGS, AT("00") "x\r\n") == 1 &&
-		   metric(f, METRIC_REPEATS) > 0);
+		   metric(f, METRIC_LOGS + LOG_METRIC_REPEATS) > 0);
 }
 
 static void assert_messages(struct docker_fixture *f, const char *const *wanted, uint32_t n)
@@ -81,7 +81,7 @@ static void lines_become_rows(void **state)
 	WAIT_UNTIL(fake_engine_push(f.engine, LOGS, AT("02") "two ERROR\r\n") == 1);
 	/* A line that comes again shows that all before it are read; stopping hands them over. */
 	fake_engine_push(f.engine, LOGS, AT("01") "one\r\n");
-	WAIT_UNTIL(metric(&f, METRIC_REPEATS) > 0);
+	WAIT_UNTIL(metric(&f, METRIC_LOGS + LOG_METRIC_REPEATS) > 0);
 	fixture_end(&f);
 	assert_messages(&f, wanted, 2);
 	const struct tally_cell *row = fake_host_row(f.host, "container_logs", 1);
@@ -110,7 +110,7 @@ static void reading_is_resumed_by_ever_wider_tails_and_only_then_by_time(void **
 	fake_engine_end_streams(f.engine, LOGS, true);
 	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++)
 		WAIT_UNTIL(fake_engine_asked(f.engine, asked[i]) == 1);
-	WAIT_UNTIL(metric(&f, METRIC_GAPS) == 1);
+	WAIT_UNTIL(metric(&f, METRIC_LOGS + LOG_METRIC_GAPS) == 1);
 	fixture_end(&f);
 	assert_int_equal(fixture_rows(&f), 3);
 	fixture_done(&f);
@@ -128,7 +128,7 @@ static void what_was_taken_before_is_dropped_and_counted(void **state)
 	fake_engine_set(f.engine, LOGS, 200,
 			AT("01") "one\r\n" AT("02") "two\r\n" AT("03") "three\r\n", FAKE_STREAMS);
 	fake_engine_end_streams(f.engine, LOGS, false);
-	WAIT_UNTIL(metric(&f, METRIC_REPEATS) == 2);
+	WAIT_UNTIL(metric(&f, METRIC_LOGS + LOG_METRIC_REPEATS) == 2);
 	fixture_end(&f);
 	assert_messages(&f, wanted, 3);
 	fixture_done(&f);
@@ -142,12 +142,12 @@ static void rate_limited_lines_are_dropped_and_counted(void **state)
 	fixture_set_ns(&f, "rate_limit", 2);
 	fake_engine_set(f.engine, LOGS, 200, "", FAKE_STREAMS);
 	fixture_run(&f);
-	WAIT_UNTIL(metric(&f, METRIC_READS) == 1);
+	WAIT_UNTIL(metric(&f, METRIC_LOGS + LOG_METRIC_READS) == 1);
 	fake_host_set_monotonic(f.host, clock_monotonic());
 	WAIT_UNTIL(fake_engine_push(f.engine, LOGS,
 				    AT("01") "1\r\n" AT("02") "2\r\n" AT("03") "3\r\n" AT(
 					    "04") "4\r\n") == 1);
-	WAIT_UNTIL(metric(&f, METRIC_LIMITED) == 2);
+	WAIT_UNTIL(metric(&f, METRIC_LOGS + LOG_METRIC_LIMITED) == 2);
 	fixture_end(&f);
 	assert_int_equal(fixture_rows(&f), 2);
 	fixture_done(&f);
@@ -187,7 +187,7 @@ static void garbage_is_counted_and_read_again(void **state)
 	begin(&f);
 	fake_engine_set(f.engine, LOGS, 200, "this is no log\n", FAKE_STREAMS);
 	fixture_run(&f);
-	WAIT_UNTIL(metric(&f, METRIC_GARBAGE) > 0);
+	WAIT_UNTIL(metric(&f, METRIC_LOGS + LOG_METRIC_GARBAGE) > 0);
 	fake_engine_set(f.engine, LOGS, 200, AT("01") "one\r\n", FAKE_STREAMS);
 	push_repeats(&f);
 	fixture_end(&f);
@@ -218,12 +218,12 @@ static void an_engine_that_dies_is_logged_once_and_followed_when_it_is_back(void
 	fake_engine_set(f.engine, LOGS, 200, AT("01") "one\r\n", FAKE_STREAMS);
 	fixture_run(&f);
 	WAIT_UNTIL(fake_engine_push(f.engine, LOGS, AT("00") "x\r\n") == 1);
-	WAIT_UNTIL(metric(&f, METRIC_REPEATS) == 1);
+	WAIT_UNTIL(metric(&f, METRIC_LOGS + LOG_METRIC_REPEATS) == 1);
 	fake_engine_die(f.engine);
 	WAIT_UNTIL(fixture_metric(&f, "failed_looks_total", "") >= 1);
 	fake_engine_set(f.engine, LOGS, 200, AT("01") "one\r\n" AT("02") "two\r\n", FAKE_STREAMS);
 	fake_engine_revive(f.engine);
-	WAIT_UNTIL(metric(&f, METRIC_REPEATS) == 2);
+	WAIT_UNTIL(metric(&f, METRIC_LOGS + LOG_METRIC_REPEATS) == 2);
 	WAIT_UNTIL(fixture_metric(&f, "event_stream_open", "") == 1);
 	fixture_end(&f);
 	const char *log = fake_host_log(f.host, TALLY_WARNING);
@@ -240,7 +240,7 @@ static void an_engine_that_hangs_beside_idle_streams_is_noticed(void **state)
 	begin(&f);
 	fake_engine_set(f.engine, LOGS, 200, AT("01") "one\r\n", FAKE_STREAMS);
 	fixture_run(&f);
-	WAIT_UNTIL(metric(&f, METRIC_READS) == 1);
+	WAIT_UNTIL(metric(&f, METRIC_LOGS + LOG_METRIC_READS) == 1);
 	fake_engine_set(f.engine, "/containers/json", 200, "", FAKE_HANGS);
 	/* After an end of the events everything is listed, as after 60 s in the long run. */
 	fake_engine_end_streams(f.engine, "/events", true);
@@ -260,7 +260,7 @@ static void rows_that_were_not_taken_are_read_again(void **state)
 	fake_engine_set(f.engine, LOGS, 200, AT("01") "one\r\n", FAKE_STREAMS);
 	fake_host_set_emit_result(f.host, -ENOSPC);
 	fixture_run(&f);
-	WAIT_UNTIL(metric(&f, METRIC_READS) >= 2);
+	WAIT_UNTIL(metric(&f, METRIC_LOGS + LOG_METRIC_READS) >= 2);
 	fake_host_set_emit_result(f.host, 0);
 	push_repeats(&f);
 	fixture_end(&f);

@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "sources/log_file.h"
-#include "lines/log_lines.h"
-#include "sources/log_record.h"
+#include "logs/log_file.h"
+#include "logs/log_lines.h"
+#include "logs/log_record.h"
 #include "base/rfc3339.h"
 #include "test.h"
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lines/log_message.h"
+#include "logs/log_message.h"
 #include "test.h"
 
 enum { SECOND = 1000000000, LINES = 2000, KILLS = 200, TEXT = 4000 };

@@ -7,10 +7,10 @@
 
 #include "fake_engine.h"
 #include "sources/log_frames.h"
-#include "rows/log_level.h"
-#include "lines/log_lines.h"
+#include "logs/log_level.h"
+#include "logs/log_lines.h"
 #include "sources/log_raw.h"
-#include "rows/log_text.h"
+#include "logs/log_text.h"
 #include "test.h"
 
 enum { MAX_LINES = 64, MAX_LINE = 256 << 10 };

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lines/log_lines.h"
+#include "logs/log_lines.h"
 #include "test.h"
 
 enum { LINES = 3000, PARTS = 2 * LINES, ROUNDS = 60 };

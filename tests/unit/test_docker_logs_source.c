@@ -9,7 +9,7 @@
 
 #include "docker_fixture.h"
 #include "logs.h"
-#include "logs_table.h"
+#include "logs/logs_table.h"
 #include "test.h"
 #include "waiting.h"
 
@@ -114,7 +114,7 @@ static void podman_s_file_is_read_as_docker_s_is(void **state)
 			fixture_end(&s.f);
 			assert_messages(&s, wanted, 2);
 			assert_int_equal(fake_engine_asked(s.f.engine, LOGS), 0);
-			assert_int_equal(metric(&s, METRIC_GARBAGE), 0);
+			assert_int_equal(metric(&s, METRIC_LOGS + LOG_METRIC_GARBAGE), 0);
 			end(&s);
 		}
 }
@@ -137,7 +137,7 @@ static void a_file_that_is_not_a_log_is_reported_counted_and_left_to_the_api(voi
 			WAIT_UNTIL(fixture_rows(&s.f) == 1);
 			fixture_end(&s.f);
 			assert_messages(&s, wanted, 1);
-			assert_int_equal(metric(&s, METRIC_GARBAGE), bad[i]);
+			assert_int_equal(metric(&s, METRIC_LOGS + LOG_METRIC_GARBAGE), bad[i]);
 			assert_int_equal(n_logged(&s, "web: "), 2);
 			assert_int_equal(n_logged(&s,
 						  "neither Docker's JSON nor the CRI format; using "
@@ -178,7 +178,7 @@ static void damage_within_a_file_is_reported_with_the_container_s_name(void **st
 	WAIT_UNTIL(fixture_rows(&s.f) == 3);
 	fixture_end(&s.f);
 	assert_messages(&s, wanted, 3);
-	assert_int_equal(metric(&s, METRIC_GARBAGE), 2);
+	assert_int_equal(metric(&s, METRIC_LOGS + LOG_METRIC_GARBAGE), 2);
 	assert_int_equal(n_logged(&s, "web: "), 1);
 	assert_int_equal(n_logged(&s, "skipped 2 damaged or foreign records, the first at "
 				      "byte "),
@@ -251,7 +251,7 @@ static void a_line_sent_again_at_a_rotation_is_one_row(void **state)
 				"02") "c\r\n" T("02") "c\r\n",
 			FAKE_STREAMS);
 	fixture_run(&s.f);
-	WAIT_UNTIL(metric(&s, METRIC_REPEATS) == 3);
+	WAIT_UNTIL(metric(&s, METRIC_LOGS + LOG_METRIC_REPEATS) == 3);
 	fixture_end(&s.f);
 	assert_messages(&s, wanted, 3);
 	end(&s);
@@ -277,7 +277,7 @@ static void lines_of_a_whole_second_are_each_a_row_over_a_break(void **state)
 	WAIT_UNTIL(fixture_rows(&s.f) == 6);
 	fixture_end(&s.f);
 	assert_messages(&s, wanted, 6);
-	assert_int_equal(metric(&s, METRIC_REPEATS), 3);
+	assert_int_equal(metric(&s, METRIC_LOGS + LOG_METRIC_REPEATS), 3);
 	/* Not the last so many: Podman loses lines between those and what follows. */
 	assert_int_equal(fake_engine_asked(s.f.engine, "&tail="), 0);
 	assert_int_equal(fake_engine_asked(s.f.engine, "&since=1795450620.000000000"), 1);

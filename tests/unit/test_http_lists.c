@@ -1,4 +1,4 @@
-#include <docker_logs/logs_table.h>
+#include "logs/logs_table.h"
 #include <docker_status/events_table.h>
 #include <stdio.h>
 #include <stdlib.h>

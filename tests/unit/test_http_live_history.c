@@ -1,5 +1,5 @@
 /* The past and what comes, in one stream: each row once, in order, and several kinds together. */
-#include <docker_logs/logs_table.h>
+#include "logs/logs_table.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* The document, the table of endpoints and live answers say the same. */
 #include <docker_images/image_tables.h>
-#include <docker_logs/logs_table.h>
+#include "logs/logs_table.h"
 #include <docker_stats/stats_table.h>
 #include <docker_status/events_table.h>
 #include <docker_status/status_table.h>

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rows/log_level.h"
+#include "logs/log_level.h"
 #include "test.h"
 
 enum { LINE_SIZE = 4096, LOGGERS = 200, LINES_WANTED = 200, LOGGERS_WANTED = 40 };

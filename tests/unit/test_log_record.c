@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sources/log_file.h"
-#include "lines/log_lines.h"
-#include "sources/log_record.h"
+#include "logs/log_file.h"
+#include "logs/log_lines.h"
+#include "logs/log_record.h"
 #include "test.h"
 
 #define TIME "2026-11-23T16:17:25.522965471Z"

@@ -5,7 +5,7 @@
 #ifndef TALLYD_LOGS_FOLLOW_STATE_H
 #define TALLYD_LOGS_FOLLOW_STATE_H
 
-#include "sources/outcome.h"
+#include "logs/outcome.h"
 
 enum follow_state {
 	FOLLOW_INSPECT,    /* to be inspected, which decides what comes next */

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "clock_step.h"
+#include "logs_clock.h"
 #include "logs.h"
 #include "report.h"
 
@@ -23,7 +23,7 @@ static void close_file(struct follower *follower)
 {
 	if (!follower->file.log)
 		return;
-	report_last_damage(follower);
+	report_damage(follower, true);
 	source_file_close(&follower->file);
 }
 
@@ -92,15 +92,17 @@ static int open_api(struct follower *follower)
 	const struct source_api_request request = {
 		.id = ingest->rows.id,
 		.resume = &ingest->lines.resume,
-		.last_lines = follower->last_lines ? logs->first.lines : 0,
+		.last_lines = follower->last_lines ? logs->common.first.lines : 0,
 		.tail_step = follower->tail_step,
-		.seconds = logs->seconds,
+		.seconds = logs->common.seconds,
 		.follow = follower->following};
 	follower->opened = tally_monotonic(logs->ctx);
 	if (source_api_open(&follower->api, logs->streams, &request, &calls, follower) < 0)
 		return LOG_FAILED;
+	/* 20.10 sends lines twice at rotations; later engines do not. */
+	logs->common.resends = docker_api(logs->docker) <= DOCKER_API_OLDEST;
 	ingest_begin_stream(ingest, follower->api.whole);
-	tally_count(logs->ctx, METRIC_READS, 1);
+	log_common_count(&logs->common, LOG_METRIC_READS, 1);
 	return FOLLOW_OPENED;
 }
 
@@ -130,7 +132,7 @@ static bool on_stream_data(void *arg, char *bytes, size_t len)
 	struct follower *follower = arg;
 	struct ingest *ingest = &follower->ingest;
 	const struct log_frame_calls calls = {ingest_part, report_engine_text, ingest};
-	clock_step_check(follower->logs);
+	logs_clock_check(follower->logs);
 	enum log_outcome outcome =
 		source_api_feed(&follower->api, ingest->rows.terminal, bytes, len, &calls);
 	ingest_count_repeats(ingest);
@@ -167,7 +169,8 @@ static int open_file(struct follower *follower)
 	if (!logs->buffer)
 		return -ENOMEM;
 	const struct log_begin begin = {.resume = &ingest->lines.resume,
-					.last_lines = follower->last_lines ? logs->first.lines : 0,
+					.last_lines =
+						follower->last_lines ? logs->common.first.lines : 0,
 					.files_only = logs->config->source == SOURCE_FILE,
 					.buffer = logs->buffer};
 	int r = source_file_open(&follower->file, follower->path, logs->inotify_fd, &begin);
@@ -183,7 +186,7 @@ static int open_file(struct follower *follower)
 	follower->foreign = follower->reported = false;
 	ingest_begin_file(ingest);
 	logs->pending = true;
-	tally_count(logs->ctx, METRIC_READS, 1);
+	log_common_count(&logs->common, LOG_METRIC_READS, 1);
 	return 0;
 }
 
@@ -195,7 +198,7 @@ bool follower_read_file(struct follower *follower)
 	int outcome =
 		source_file_read(file, follower->logs->buffer, ingest_part, &follower->ingest);
 	ingest_count_repeats(&follower->ingest);
-	report_damage(follower);
+	report_damage(follower, false);
 	if (outcome < 0) {
 		report_file_read_error(follower, -outcome);
 		outcome = LOG_LOST;
@@ -241,22 +244,15 @@ static void find_position(struct follower *follower, const struct inspect_facts 
 {
 	struct docker_logs *logs = follower->logs;
 	struct log_resume *resume = &follower->ingest.lines.resume;
-	int64_t now = tally_now(logs->ctx);
 	ingest_load_position(&follower->ingest);
-	/* The clock was set back while nobody looked: times up to the position come a second time,
-	 * and new lines would not count.  Of a remote engine's clock nothing is known. */
-	if (logs->target.endpoint->path[0] && log_resume_newest(resume) > now + CLOCK_SECOND) {
-		tally_log(logs->ctx, TALLY_NOTICE,
-			  "%s: its position lies in the future, so the clock was set back; reading "
-			  "its log from the beginning",
-			  ingest_name(&follower->ingest));
-		*resume = (struct log_resume){0};
-	}
+	/* Of a remote engine's clock nothing is known. */
+	if (logs->target.endpoint->path[0])
+		ingest_distrust_future(&follower->ingest);
 	if (!log_resume_is_empty(resume) || facts->created >= logs->started)
 		return;
-	if (logs->first.only_new)
-		log_resume_begin_at(resume, now);
-	follower->last_lines = logs->first.lines > 0;
+	if (logs->common.first.only_new)
+		log_resume_begin_at(resume, tally_now(logs->ctx));
+	follower->last_lines = logs->common.first.lines > 0;
 }
 
 void follower_on_inspect(struct follower *follower, const struct inspect_facts *facts)
@@ -374,8 +370,8 @@ struct follower *follower_create(struct docker_logs *logs, const char *id)
 	follower->logs = logs;
 	follower->backoff = (struct backoff){.first = CLOCK_SECOND / 2, .most = 30 * CLOCK_SECOND};
 	follower->file.watch = -1;
-	ingest_init(&follower->ingest, logs, id);
-	source_api_init(&follower->api, (size_t)logs->config->max_line);
+	ingest_init(&follower->ingest, &logs->common, id);
+	source_api_init(&follower->api, (size_t)logs->config->log.max_line);
 	return follower;
 }
 

@@ -12,19 +12,12 @@
 
 #include "base/backoff.h"
 #include "follow_state.h"
-#include "ingest.h"
+#include "logs/ingest.h"
 #include "inspect.h"
 #include "sources/source_api.h"
-#include "sources/source_file.h"
+#include "logs/source_file.h"
 
 enum follow_event { EVENT_START, EVENT_DIE, EVENT_RENAME, EVENT_DESTROY };
-
-/* Places in a file where no record could be read: reported at once, then once a minute. */
-struct follow_damage {
-	uint64_t n;  /* not reported yet */
-	off_t first; /* where the first of them is */
-	int64_t due; /* monotonic ns: no message before */
-};
 
 struct follower {
 	struct docker_logs *logs;
@@ -32,7 +25,7 @@ struct follower {
 	enum follow_state state; /* set in advance() of follower.c and nowhere else */
 	struct source_api api;
 	struct source_file file; /* at most one of the two is open */
-	struct follow_damage damage;
+	struct log_damage damage;
 	char *path;             /* of the log file; NULL: the driver has none */
 	bool foreign;           /* the file is not a log that we can read */
 	bool matched;           /* by the list it passes the operator's patterns */

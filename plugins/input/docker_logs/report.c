@@ -3,13 +3,9 @@
 #include "report.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "logs.h"
-
-static const int64_t damage_ns = CLOCK_MINUTE;
 
 enum { ENGINE_TEXT_MAX = 200 };
 
@@ -29,7 +25,7 @@ void report_outcome(struct follower *follower, int outcome, const char *why)
 	const char *name = ingest_name(&follower->ingest);
 	switch (outcome) {
 	case LOG_GARBAGE:
-		tally_count(logs->ctx, METRIC_GARBAGE, 1);
+		log_common_count(&logs->common, LOG_METRIC_GARBAGE, 1);
 		tally_log(logs->ctx, TALLY_WARNING,
 			  "%s: the engine sent bytes that are not a log; reading it again", name);
 		break;
@@ -68,42 +64,18 @@ void report_file_read_error(const struct follower *follower, int error)
 		  ingest_name(&follower->ingest), follower->file.log->path, strerror(error));
 }
 
-void report_damage(struct follower *follower)
+void report_damage(struct follower *follower, bool last)
 {
-	struct tally_ctx *ctx = follower->logs->ctx;
-	struct follow_damage *damage = &follower->damage;
-	struct log_file *log = follower->file.log;
-	if (log->gaps)
-		tally_count(ctx, METRIC_GAPS, log->gaps);
-	if (log->damaged) {
-		tally_count(ctx, METRIC_GARBAGE, log->damaged);
-		if (damage->n == 0)
-			damage->first = log->damaged_at;
-		damage->n += log->damaged;
-	}
-	log->gaps = log->damaged = 0;
-	int64_t now = tally_monotonic(ctx);
-	if (damage->n == 0 || now < damage->due)
-		return;
-	tally_log(ctx, TALLY_WARNING,
-		  "%s: %s: skipped %" PRIu64 " damaged or foreign records, the first at byte %lld",
-		  ingest_name(&follower->ingest), log->path, damage->n, (long long)damage->first);
-	damage->n = 0;
-	damage->due = now + damage_ns;
-}
-
-void report_last_damage(struct follower *follower)
-{
-	follower->damage.due = 0;
-	report_damage(follower);
+	log_damage_take(&follower->damage, &follower->logs->common, ingest_name(&follower->ingest),
+			follower->file.log, last);
 }
 
 void report_engine_text(void *arg, const char *text, size_t len)
 {
 	const struct ingest *ingest = arg;
-	tally_count(ingest->logs->ctx, METRIC_ENGINE_ERRORS, 1);
+	tally_count(ingest->common->ctx, METRIC_ENGINE_ERRORS, 1);
 	while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
 		len--;
-	tally_log(ingest->logs->ctx, TALLY_WARNING, "%s: the engine says: %.*s",
+	tally_log(ingest->common->ctx, TALLY_WARNING, "%s: the engine says: %.*s",
 		  ingest_name(ingest), len < ENGINE_TEXT_MAX ? (int)len : ENGINE_TEXT_MAX, text);
 }

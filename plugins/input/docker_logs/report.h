@@ -13,10 +13,9 @@ void report_outcome(struct follower *follower, int outcome, const char *why);
 /* A file cannot be opened, so the API is used; reported once per instance. */
 void report_file_not_opened(struct docker_logs *logs, const char *path, int error);
 void report_file_read_error(const struct follower *follower, int error);
-/* Takes over what log_file.h has counted of gaps and damage since the last call. */
-void report_damage(struct follower *follower);
-/* The same before the file is closed: nothing is held back for the next minute. */
-void report_last_damage(struct follower *follower);
+/* Takes over what log_file.h has counted of gaps and damage since the last call.  last: the
+ * file is about to be closed, so nothing is held back for the next minute. */
+void report_damage(struct follower *follower, bool last);
 /* An error message of the engine within the stream; arg: a struct ingest. */
 void report_engine_text(void *arg, const char *text, size_t len);
 

@@ -20,15 +20,15 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "clock_step.h"
 #include "follower.h"
 #include "followers.h"
+#include "logs_clock.h"
 #include "scan.h"
 
-static const int64_t flush_ns = 200 * CLOCK_MS, missing_ns = 20 * CLOCK_MS;
+static const int64_t missing_ns = 20 * CLOCK_MS;
 static const struct docker_follow_config follow_config = {.interval = CLOCK_MINUTE};
 
-enum { LOGS_WAITING_MAX = 8 << 20, NOTICE_SIZE = 16384 };
+enum { NOTICE_SIZE = 16384 };
 enum { FD_STREAMS, FD_FILES };
 
 /* ---- Events ---- */
@@ -89,7 +89,7 @@ static void read_files(struct docker_logs *logs)
 	bool retry = logs->missing_due && tally_monotonic(logs->ctx) >= logs->missing_due;
 	if (retry)
 		logs->missing_due = 0;
-	clock_step_check(logs);
+	logs_clock_check(logs);
 	logs->pending = false;
 	for (uint32_t i = 0; i < logs->n_followers; i++) {
 		struct source_file *file = &logs->followers[i]->file;
@@ -104,21 +104,12 @@ static void read_files(struct docker_logs *logs)
 	}
 }
 
-/* Rows that are not taken, since the daemon stops, come again with the next line. */
-static void flush_patterns(struct docker_logs *logs, int64_t now, bool all)
-{
-	if (!logs->patterns)
-		return;
-	patterns_flush(logs->patterns, now, all);
-	tally_gauge(logs->ctx, METRIC_PATTERNS, patterns_count(logs->patterns));
-}
-
 static void flush_all(struct docker_logs *logs)
 {
 	for (uint32_t i = 0; i < logs->n_followers; i++)
 		if (logs->followers[i]->ingest.rows.batch)
 			follower_flush(logs->followers[i]);
-	logs->waiting = 0;
+	logs->common.waiting = 0;
 }
 
 static bool logs_wants_scan(void *arg)
@@ -137,10 +128,9 @@ static int64_t next_turn(const struct docker_logs *logs)
 	int64_t next = logs->pending ? 0 : INT64_MAX;
 	if (logs->missing_due)
 		next = earlier(next, logs->missing_due);
-	if (logs->waiting > 0)
-		next = earlier(next, logs->waiting_since + flush_ns);
-	if (logs->patterns)
-		next = earlier(next, patterns_due(logs->patterns));
+	next = earlier(next, log_common_flush_due(&logs->common));
+	if (logs->common.patterns)
+		next = earlier(next, patterns_due(logs->common.patterns));
 	if (streams_due(logs->streams) >= 0)
 		next = earlier(next, streams_due(logs->streams));
 	for (uint32_t i = 0; i < logs->n_followers; i++) {
@@ -178,15 +168,14 @@ static void logs_dispatch(void *arg, const struct pollfd fds[DOCKER_FOLLOW_FDS])
 	}
 	read_files(logs);
 	/* Only what was due before this turn: its next line may have come during it. */
-	for (uint32_t i = 0; i < logs->n_followers && logs->rule.joins; i++)
+	for (uint32_t i = 0; i < logs->n_followers && logs->common.rule.joins; i++)
 		follower_end_messages(logs->followers[i], begun);
 	int64_t now = tally_monotonic(logs->ctx);
-	if (logs->waiting > 0 &&
-	    (now >= logs->waiting_since + flush_ns || logs->waiting > LOGS_WAITING_MAX))
+	if (log_common_must_flush(&logs->common, now))
 		flush_all(logs);
 	for (uint32_t i = 0; i < logs->n_followers; i++)
 		follower_on_time(logs->followers[i], now);
-	flush_patterns(logs, now, false);
+	log_common_flush_patterns(&logs->common, now, false);
 }
 
 /* ---- A session ---- */
@@ -207,19 +196,15 @@ static int begin(struct docker_logs *logs)
 		tally_log(logs->ctx, TALLY_WARNING,
 			  "cannot watch log files: %s; using the API instead", strerror(errno));
 	logs->files_due = logs->missing_due = 0;
-	logs->pending = logs->seconds = false;
-	if (logs->config->max_patterns > 0 &&
-	    patterns_open(logs->ctx, (uint32_t)logs->config->max_patterns, &logs->patterns) < 0)
-		tally_log(logs->ctx, TALLY_WARNING,
-			  "no memory for patterns of log lines; lines have none");
+	logs->pending = logs->common.seconds = false;
+	log_common_open_patterns(&logs->common);
 	return 0;
 }
 
 static void end(struct docker_logs *logs)
 {
 	flush_all(logs);
-	flush_patterns(logs, tally_monotonic(logs->ctx), true);
-	patterns_close(TAKE(logs->patterns));
+	log_common_close_patterns(&logs->common);
 	for (uint32_t i = 0; i < logs->n_followers; i++)
 		follower_suspend(logs->followers[i]);
 	streams_destroy(logs->streams);

@@ -13,8 +13,8 @@
 
 #include "changes/changes_table.h"
 #include "docker_images/image_tables.h"
-#include "docker_logs/logs_table.h"
-#include "docker_logs/patterns/patterns_table.h"
+#include "logs/logs_table.h"
+#include "patterns/patterns_table.h"
 #include "docker_stats/stats_table.h"
 #include "docker_status/events_table.h"
 #include "docker_status/status_table.h"

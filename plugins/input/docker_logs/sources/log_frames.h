@@ -10,7 +10,7 @@
 #ifndef TALLYD_LOG_FRAMES_H
 #define TALLYD_LOG_FRAMES_H
 
-#include "sources/log_part.h"
+#include "logs/log_part.h"
 
 enum { LOG_FRAME_HEAD = 8 };
 

@@ -10,7 +10,7 @@
 #define TALLYD_LOGS_SOURCE_API_H
 
 #include "docker/docker_stream.h"
-#include "lines/log_resume.h"
+#include "logs/log_resume.h"
 #include "sources/log_frames.h"
 #include "sources/log_raw.h"
 

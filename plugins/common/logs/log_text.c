@@ -3,7 +3,7 @@
  * whatever they like; PostgreSQL and JSON refuse text that is not UTF-8, and PostgreSQL also
  * U+0000.
  */
-#include "rows/log_text.h"
+#include "logs/log_text.h"
 
 #include <string.h>
 

@@ -8,7 +8,7 @@
  * and so are dropped in the same way, and the one line or part in front, with the same time as its
  * first copy, which only its text gives away (is_resent).
  */
-#include "lines/log_lines.h"
+#include "logs/log_lines.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -7,25 +7,26 @@
 
 #include <tallyd/host.h>
 
-#include "docker/docker.h"
-#include "docker/docker_service.h"
-#include "lines/log_lines.h"
-#include "patterns/patterns.h"
+#include "logs/log_lines.h"
 
 enum { LOG_BATCH_ROWS = 500, LOG_BATCH_BYTES = 256 << 10, LOG_NAME_SIZE = 256 };
+enum { LOG_ID_SIZE = 128, LOG_SERVICE_SIZE = 256 };
+
+struct log_common;
 
 struct log_rows {
 	struct tally_ctx *ctx;
-	char id[DOCKER_ID_MAX + 1], name[LOG_NAME_SIZE];
-	char service[DOCKER_SERVICE_SIZE]; /* "": its name */
-	bool terminal;                     /* its lines end in \r\n */
-	struct tally_batch *batch;         /* NULL: no rows wait */
+	char id[LOG_ID_SIZE], name[LOG_NAME_SIZE];
+	char service[LOG_SERVICE_SIZE]; /* "": its name */
+	bool terminal;                  /* its lines end in \r\n */
+	struct tally_batch *batch;      /* NULL: no rows wait */
 	const char *batch_host, *batch_id, *batch_name;
 	size_t host_len, id_len, name_len;
 };
 
-/* patterns: NULL: lines get none.  0, or -ENOMEM: no row was added. */
-int log_rows_add(struct log_rows *rows, const struct log_line *line, struct patterns *patterns);
+/* 0, or -ENOMEM: no row was added. */
+int log_rows_add(struct log_rows *rows, const struct log_line *line,
+		 const struct log_common *common);
 /* true: hand the batch over before the next row. */
 bool log_rows_full(const struct log_rows *rows);
 /* Hands over what waits, with the position behind it.  Returns what tally_emit() did. */
@@ -34,7 +35,7 @@ int log_rows_emit(struct log_rows *rows, const struct log_resume *resume);
 void log_rows_drop(struct log_rows *rows);
 
 /* The source of this container's positions. */
-enum { LOG_SOURCE_SIZE = 256 };
+enum { LOG_SOURCE_SIZE = 320 };
 void log_rows_source(const struct log_rows *rows, char ret[LOG_SOURCE_SIZE]);
 
 #endif

@@ -13,7 +13,7 @@
 #ifndef TALLYD_LOG_RESUME_H
 #define TALLYD_LOG_RESUME_H
 
-#include "sources/log_part.h"
+#include "logs/log_part.h"
 
 enum { LOG_POSITION_SIZE = 160 };
 

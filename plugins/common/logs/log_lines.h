@@ -9,7 +9,7 @@
 #ifndef TALLYD_LOG_LINES_H
 #define TALLYD_LOG_LINES_H
 
-#include "lines/log_resume.h"
+#include "logs/log_resume.h"
 
 struct log_line {
 	int64_t time;

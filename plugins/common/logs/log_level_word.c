@@ -1,5 +1,5 @@
 /* See log_level_word.h: tables, and how they are looked up.  Pure functions. */
-#include "rows/log_level_word.h"
+#include "logs/log_level_word.h"
 
 #include <string.h>
 #include <strings.h>

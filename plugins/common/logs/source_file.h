@@ -10,7 +10,7 @@
 #ifndef TALLYD_LOGS_SOURCE_FILE_H
 #define TALLYD_LOGS_SOURCE_FILE_H
 
-#include "sources/log_file.h"
+#include "logs/log_file.h"
 
 struct source_file {
 	struct log_file *log; /* NULL: closed */

@@ -1,5 +1,5 @@
 /* See log_part.h.  Pure functions, called for each part that an engine or a CRI file brings. */
-#include "sources/log_part.h"
+#include "logs/log_part.h"
 
 #include <string.h>
 

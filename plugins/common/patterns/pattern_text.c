@@ -10,7 +10,7 @@
 
 #include "base/hash.h"
 #include "base/utf8.h"
-#include "rows/log_level_word.h"
+#include "logs/log_level_word.h"
 
 enum { HEAD_WORDS = 8, PATTERN_LINE = 4096 };
 

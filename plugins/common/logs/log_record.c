@@ -1,7 +1,7 @@
 /*
  * The formats of log_record.h; called by log_file.c for each line of a file, on the input's thread.
  */
-#include "sources/log_record.h"
+#include "logs/log_record.h"
 
 #include <string.h>
 

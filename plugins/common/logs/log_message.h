@@ -16,7 +16,7 @@
 
 #include <regex.h>
 
-#include "lines/log_lines.h"
+#include "logs/log_lines.h"
 
 struct log_rule {
 	bool joins;    /* else each line is a message */

@@ -7,7 +7,7 @@
  * the same nanosecond, but Podman's API gives whole seconds, which many lines share; so a mark is a
  * time and a number.
  */
-#include "lines/log_resume.h"
+#include "logs/log_resume.h"
 
 #include <inttypes.h>
 #include <stdio.h>

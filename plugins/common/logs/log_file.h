@@ -15,7 +15,7 @@
 
 #include <sys/types.h>
 
-#include "lines/log_resume.h"
+#include "logs/log_resume.h"
 
 enum {
 	LOG_FILE_PATH = 1024,

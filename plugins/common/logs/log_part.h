@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "sources/outcome.h"
+#include "logs/outcome.h"
 
 enum { LOG_PART_FULL = 16384 }; /* the engine's own constant, in all versions so far */
 

@@ -6,7 +6,7 @@
  * lock is shared with it, so every step that goes by names checks by inode that no rename came in
  * between, and is done again if one did.
  */
-#include "sources/log_file.h"
+#include "logs/log_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "sources/log_record.h"
+#include "logs/log_record.h"
 
 enum { OLDEST = 1000, FIRST_WINDOW = 64 << 10, WINDOW_FACTOR = 16 };
 

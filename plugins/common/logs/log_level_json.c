@@ -1,9 +1,9 @@
 /* See log_level_json.h: one pass over the line, by log_level.c. */
-#include "rows/log_level_json.h"
+#include "logs/log_level_json.h"
 
 #include <string.h>
 
-#include "rows/log_level_word.h"
+#include "logs/log_level_word.h"
 
 enum { LOWEST_SEVERITY = 8 };
 

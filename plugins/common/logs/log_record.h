@@ -15,7 +15,7 @@
 #ifndef TALLYD_LOG_RECORD_H
 #define TALLYD_LOG_RECORD_H
 
-#include "sources/log_part.h"
+#include "logs/log_part.h"
 
 /* Decodes in place: ret's text lies in record.  false: it is not one. */
 bool log_record_read(char *record, size_t len, struct log_part *ret);

@@ -2,13 +2,13 @@
  * See log_level.h.  Pure functions, called for each row; what is not where levels stand is not
  * looked at, so a long line costs no more than a short one unless it is JSON or logfmt.
  */
-#include "rows/log_level.h"
+#include "logs/log_level.h"
 
 #include <string.h>
 #include <strings.h>
 
-#include "rows/log_level_json.h"
-#include "rows/log_level_word.h"
+#include "logs/log_level_json.h"
+#include "logs/log_level_word.h"
 
 enum { LEVEL_REACH = 120, PLAIN_SIZE = 1024, ESCAPE = 0x1b, LOWER = 0x20 };
 

@@ -3,7 +3,7 @@
  * not hold up the others.  What can fail: opening (no file, no right to it, a rotation that does
  * not end); later only reading itself, since the descriptor is held.
  */
-#include "sources/source_file.h"
+#include "logs/source_file.h"
 
 #include <errno.h>
 #include <stdlib.h>

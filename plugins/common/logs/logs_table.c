@@ -3,7 +3,7 @@
  * what users read in `tallyd plugins info` and in openapi.json.  Also linked into tests of the API
  * and the stores, which need a log table.
  */
-#include "logs_table.h"
+#include "logs/logs_table.h"
 
 #define COLUMN(n, t, r, h)                                                                         \
 	{                                                                                          \

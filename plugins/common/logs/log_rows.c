@@ -4,7 +4,7 @@
  * the source's buffer if it is valid text.  What can fail: memory, and tally_emit(), which blocks
  * while the buffer is full.
  */
-#include "rows/log_rows.h"
+#include "logs/log_rows.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,10 +12,10 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "rows/log_level.h"
-#include "logs.h"
-#include "logs_table.h"
-#include "rows/log_text.h"
+#include "logs/log_common.h"
+#include "logs/log_level.h"
+#include "logs/logs_table.h"
+#include "logs/log_text.h"
 
 static const char *const stream_names[LOG_STREAMS] = {"stdout", "stderr"};
 
@@ -48,22 +48,23 @@ static const char *clean_copy(struct log_rows *rows, const char *text, size_t *l
 
 /* A line without words has none. */
 static void put_pattern(struct log_rows *rows, struct tally_cell *row,
-			const struct pattern_line *line, struct patterns *patterns)
+			const struct pattern_line *line, const struct log_common *common)
 {
 	char id[PATTERN_ID_SIZE];
-	switch (patterns_take(patterns, line, id)) {
+	switch (patterns_take(common->patterns, line, id)) {
 	case PATTERN_FOUND:
 		tally_put_text(rows->ctx, rows->batch, row, LOGS_PATTERN, id, PATTERN_ID_SIZE - 1);
 		return;
 	case PATTERN_FULL:
-		tally_count(rows->ctx, METRIC_UNPATTERNED, 1);
+		log_common_count(common, LOG_METRIC_UNPATTERNED, 1);
 		return;
 	default:
 		return;
 	}
 }
 
-int log_rows_add(struct log_rows *rows, const struct log_line *line, struct patterns *patterns)
+int log_rows_add(struct log_rows *rows, const struct log_line *line,
+		 const struct log_common *common)
 {
 	size_t len = line->len;
 	if (!rows->batch && !begin(rows)) {
@@ -90,8 +91,8 @@ int log_rows_add(struct log_rows *rows, const struct log_line *line, struct patt
 					  .len = len,
 					  .level = level,
 					  .time = line->time};
-	if (patterns)
-		put_pattern(rows, row, &what, patterns);
+	if (common->patterns)
+		put_pattern(rows, row, &what, common);
 	return 0;
 }
 

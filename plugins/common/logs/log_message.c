@@ -2,7 +2,7 @@
  * See log_message.h.  Called by ingest.c for each line, on the input's thread.  Without a pattern
  * (rule->joins) a line is passed on as it is, without a copy.
  */
-#include "lines/log_message.h"
+#include "logs/log_message.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,24 +2,23 @@
  * See ingest.h.  Reads from the bottom upwards, as the calls go: ingest_part() hands a part to
  * log_lines.c, which calls on_line(), which hands the line to log_message.c, which calls
  * on_message().  Lines that are cut, limited or repeated, and gaps, are counted here; what a
- * failure leads to is decided by follower.c.
+ * failure leads to is decided by the caller.
  */
-#include "ingest.h"
+#include "logs/ingest.h"
 
 #include <errno.h>
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "logs.h"
 
 /* ---- Making and unmaking ---- */
 
-void ingest_init(struct ingest *ingest, struct docker_logs *logs, const char *id)
+void ingest_init(struct ingest *ingest, struct log_common *common, const char *id)
 {
-	*ingest = (struct ingest){.logs = logs,
-				  .rows.ctx = logs->ctx,
-				  .lines.max = (size_t)logs->config->max_line,
-				  .messages.rule = &logs->rule};
+	*ingest = (struct ingest){.common = common,
+				  .rows.ctx = common->ctx,
+				  .lines.max = (size_t)common->config->max_line,
+				  .messages.rule = &common->rule};
 	snprintf(ingest->rows.id, sizeof(ingest->rows.id), "%s", id);
 }
 
@@ -39,23 +38,35 @@ const char *ingest_name(const struct ingest *ingest)
 
 void ingest_load_position(struct ingest *ingest)
 {
-	struct docker_logs *logs = ingest->logs;
+	struct log_common *common = ingest->common;
 	char source[LOG_SOURCE_SIZE], position[LOG_POSITION_SIZE];
 	log_lines_restart(&ingest->lines);
 	log_messages_forget(&ingest->messages);
 	ingest->lines.resume = (struct log_resume){0};
 	log_rows_source(&ingest->rows, source);
-	int r = tally_position(logs->ctx, source, position, sizeof(position));
+	int r = tally_position(common->ctx, source, position, sizeof(position));
 	if (r == 0 && !log_resume_read(position, &ingest->lines.resume))
-		tally_log(logs->ctx, TALLY_WARNING,
+		tally_log(common->ctx, TALLY_WARNING,
 			  "%s: position \"%s\" is not in our format; ignoring it",
 			  ingest_name(ingest), position);
 }
 
+void ingest_distrust_future(struct ingest *ingest)
+{
+	struct tally_ctx *ctx = ingest->common->ctx;
+	struct log_resume *resume = &ingest->lines.resume;
+	if (log_resume_newest(resume) <= tally_now(ctx) + CLOCK_SECOND)
+		return;
+	tally_log(ctx, TALLY_NOTICE,
+		  "%s: its position lies in the future, so the clock was set back; reading its log "
+		  "from the beginning",
+		  ingest_name(ingest));
+	*resume = (struct log_resume){0};
+}
+
 void ingest_begin_stream(struct ingest *ingest, bool whole)
 {
-	/* 20.10 sends lines twice at rotations; later engines do not. */
-	ingest->lines.resends = docker_api(ingest->logs->docker) <= DOCKER_API_OLDEST;
+	ingest->lines.resends = ingest->common->resends;
 	log_lines_restart(&ingest->lines);
 	ingest->begun = false;
 	ingest->whole = whole;
@@ -70,12 +81,12 @@ void ingest_begin_file(struct ingest *ingest)
 
 /* ---- Rows ---- */
 
-/* logs->waiting counts the bytes of all containers' rows that are not handed over. */
+/* common->waiting counts the bytes of all containers' rows that are not handed over. */
 static void uncount_waiting(struct ingest *ingest)
 {
-	struct docker_logs *logs = ingest->logs;
+	struct log_common *common = ingest->common;
 	if (ingest->rows.batch)
-		logs->waiting -= tally_batch_bytes(logs->ctx, ingest->rows.batch);
+		common->waiting -= tally_batch_bytes(common->ctx, ingest->rows.batch);
 }
 
 static int hand_over(struct ingest *ingest)
@@ -102,17 +113,17 @@ void ingest_drop_rows(struct ingest *ingest)
 /* A token bucket that holds what one second may bring. */
 static bool within_limit(struct ingest *ingest)
 {
-	struct docker_logs *logs = ingest->logs;
-	double rate = (double)logs->config->rate_limit;
+	struct log_common *common = ingest->common;
+	double rate = (double)common->config->rate_limit;
 	if (rate == 0)
 		return true;
-	int64_t now = tally_monotonic(logs->ctx);
+	int64_t now = tally_monotonic(common->ctx);
 	ingest->tokens += (double)(now - ingest->refilled) / (double)CLOCK_SECOND * rate;
 	ingest->refilled = now;
 	if (ingest->tokens > rate)
 		ingest->tokens = rate;
 	if (ingest->tokens < 1) {
-		tally_count(logs->ctx, METRIC_LIMITED, 1);
+		log_common_count(common, LOG_METRIC_LIMITED, 1);
 		return false;
 	}
 	ingest->tokens -= 1;
@@ -122,17 +133,17 @@ static bool within_limit(struct ingest *ingest)
 static enum log_outcome on_message(void *arg, const struct log_line *line)
 {
 	struct ingest *ingest = arg;
-	struct docker_logs *logs = ingest->logs;
+	struct log_common *common = ingest->common;
 	size_t before = 0;
 	if (!within_limit(ingest))
 		return LOG_MORE;
 	if (ingest->rows.batch)
-		before = tally_batch_bytes(logs->ctx, ingest->rows.batch);
-	else if (logs->waiting == 0)
-		logs->waiting_since = tally_monotonic(logs->ctx);
-	int r = log_rows_add(&ingest->rows, line, logs->patterns);
+		before = tally_batch_bytes(common->ctx, ingest->rows.batch);
+	else if (common->waiting == 0)
+		common->waiting_since = tally_monotonic(common->ctx);
+	int r = log_rows_add(&ingest->rows, line, common);
 	if (ingest->rows.batch)
-		logs->waiting += tally_batch_bytes(logs->ctx, ingest->rows.batch) - before;
+		common->waiting += tally_batch_bytes(common->ctx, ingest->rows.batch) - before;
 	if (r < 0)
 		return LOG_LOST;
 	/* Also when the daemon stops: reading on would move the position past rows that are lost.
@@ -148,11 +159,11 @@ static enum log_outcome on_line(void *arg, const struct log_line *whole)
 	struct ingest *ingest = arg;
 	struct log_line line = *whole;
 	if (line.cut > 0)
-		tally_count(ingest->logs->ctx, METRIC_CUT, 1);
+		log_common_count(ingest->common, LOG_METRIC_CUT, 1);
 	else if (ingest->rows.terminal && line.len > 0 && line.text[line.len - 1] == '\r')
 		line.len--;
 	if (ingest->messages.rule->joins)
-		ingest->messages.now = tally_monotonic(ingest->logs->ctx);
+		ingest->messages.now = tally_monotonic(ingest->common->ctx);
 	return log_messages_line(&ingest->messages, &line, on_message, ingest);
 }
 
@@ -163,13 +174,13 @@ static enum log_outcome check_begin(struct ingest *ingest, const struct log_part
 	ingest->begun = true;
 	/* Podman, which then is asked by time instead of by number of lines. */
 	if (part->seconds)
-		ingest->logs->seconds = true;
+		ingest->common->seconds = true;
 	if (!ingest->whole)
 		return !part->seconds && log_resume_covers(resume, part) ? LOG_MORE : LOG_WIDEN;
 	if (part->seconds)
 		log_resume_round(resume);
 	if (log_resume_has_gap(resume, part))
-		tally_count(ingest->logs->ctx, METRIC_GAPS, 1);
+		log_common_count(ingest->common, LOG_METRIC_GAPS, 1);
 	return LOG_MORE;
 }
 
@@ -197,7 +208,6 @@ enum log_outcome ingest_end_messages(struct ingest *ingest, int64_t due)
 
 void ingest_count_repeats(struct ingest *ingest)
 {
-	if (ingest->lines.repeats > 0)
-		tally_count(ingest->logs->ctx, METRIC_REPEATS, ingest->lines.repeats);
+	log_common_count(ingest->common, LOG_METRIC_REPEATS, ingest->lines.repeats);
 	ingest->lines.repeats = 0;
 }
