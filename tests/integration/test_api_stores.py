@@ -118,6 +118,22 @@ def change_rows(base):
                None, None, "shop" if service and "/" in service else None]
 
 
+def alert_rows(base):
+    """What `busy` said of web in the last week, and others that fire, wait, or are over."""
+    for days in range(6, -1, -1):
+        yield from alert_of(base - days * DAY - HOUR, "busy", "shop/web", "service", "firing", 97.5)
+        yield from alert_of(base - days * DAY - 60, "busy", "shop/web", "service", "resolved", 12)
+    for subject in ("web", "old"):
+        yield from alert_of(base - 2 * HOUR, "unhealthy", subject, "container", "firing", None)
+    yield from alert_of(base - HOUR, "unhealthy", "old", "container", "resolved", None)
+    yield from alert_of(base - MINUTE, "silent", "beta", "host", "pending", 61)
+
+
+def alert_of(at, rule, subject, kind, state, value):
+    yield [ns(at), "alpha", rule, subject, state, value, ns(at - 5 * MINUTE), state != "pending",
+           "critical" if rule == "unhealthy" else "warning", f"{subject}: {rule}", kind]
+
+
 def image_rows(base):
     users = json.dumps([{"container_id": WEB, "name": "web", "state": "running", "reference": "web",
                          "outdated": True, "outdated_since": "2026-01-01T00:00:00Z"}])
@@ -150,6 +166,7 @@ def weather_rows(base):
 
 TABLES = {"container_stats": stats_rows, "container_info": info_rows, "container_events": event_rows,
           "container_logs": log_rows, "docker_images": image_rows, "image_versions": version_rows, "container_changes": change_rows,
+          "alerts": alert_rows,
           "notes": note_rows, "weather": weather_rows, "log_patterns": pattern_rows}
 
 
@@ -458,6 +475,30 @@ def test_events(same, query, n):
 def test_changes(same, query, n):
     assert len(list(pages(same, f"/api/v1/changes?from={{-604800}}&to={{1}}&limit=2&{query}"))) == n
     same(f"/api/v1/changes?from={{-604800}}&to={{1}}&format=csv&{query}")
+
+
+@pytest.mark.parametrize("query, found", [
+    ("", [("busy", "shop/web", "resolved"), ("silent", "beta", "pending"), ("unhealthy", "old", "resolved"), ("unhealthy", "web", "firing")]),
+    ("state=firing", [("unhealthy", "web", "firing")]),  # not busy, which fired before it was resolved
+    ("state=firing&state=pending&severity=warning", [("silent", "beta", "pending")]),
+    ("name=*y&severity=critical", [("unhealthy", "old", "resolved"), ("unhealthy", "web", "firing")]),
+    ("service=shop%2F*", [("busy", "shop/web", "resolved")]),
+    ("container=web&host=alpha", [("unhealthy", "web", "firing")]),
+    ("host=beta", [])])
+def test_alerts(same, query, found):
+    answer = same("/api/v1/alerts?" + query).json
+    assert [(row["rule"], row["subject"], row["state"]) for row in answer["data"]] == found
+    assert answer["total"] == len(found)
+    assert len(same(f"/api/v1/alerts?limit=1&fields=rule,value&{query}").json["data"]) == min(1, len(found))
+    same(f"/api/v1/alerts?format=csv&{query}")
+
+
+@pytest.mark.parametrize("query, n", [
+    ("", 18), ("order=asc", 18), ("state=firing", 9), ("name=busy&state=resolved", 7), ("severity=critical", 3),
+    ("container=web", 1), ("service=shop%2Fweb", 14), ("sort=-value&total=yes", 18)])
+def test_history_of_alerts(same, query, n):
+    assert len(list(pages(same, f"/api/v1/alerts/history?from={{-604800}}&to={{1}}&limit=5&{query}"))) == n
+    same(f"/api/v1/alerts/history?from={{-604800}}&to={{1}}&format=csv&{query}")
 
 
 @pytest.mark.parametrize("window", ["5min", "30min", "1h", "6h", "1d"])

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "alert/alert_table.h"
 #include "changes/changes_table.h"
 #include "routes/endpoint.h"
 #include "http_fixture.h"
@@ -76,8 +77,8 @@ static void add_row(struct http_fixture *fixture, const struct tally_table *tabl
 	}
 }
 
-static const struct tally_table *const tables[] = {&logs_table, &events_table, &images_table,
-						   &versions_table, &changes_table};
+static const struct tally_table *const tables[] = {&logs_table,     &events_table,  &images_table,
+						   &versions_table, &changes_table, &alerts_table};
 
 static int set_up(void **state)
 {
@@ -281,11 +282,9 @@ static void every_column_of_the_tables_is_in_the_document(void **state)
 	static const struct {
 		const char *schema;
 		const struct tally_table *table;
-	} pairs[] = {{"Container", &status_table},
-		     {"Readings", &stats_table},
-		     {"LogLine", &logs_table},
-		     {"Event", &events_table},
-		     {"Image", &images_table}};
+	} pairs[] = {{"Container", &status_table}, {"Readings", &stats_table},
+		     {"LogLine", &logs_table},     {"Event", &events_table},
+		     {"Image", &images_table},     {"Alert", &alerts_table}};
 	(void)state;
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)
 		for (uint32_t k = 0; k < pairs[i].table->n_columns; k++)
@@ -299,6 +298,11 @@ struct sight {
 };
 
 static const struct sight sights[] = {
+	{"/api/v1/alerts", "/api/v1/alerts"},
+	{"/api/v1/alerts", "/api/v1/alerts?state=firing&limit=1"},
+	{"/api/v1/alerts", "/api/v1/alerts?format=csv&severity=info"},
+	{"/api/v1/alerts/history", "/api/v1/alerts/history"},
+	{"/api/v1/alerts/history", "/api/v1/alerts/history?format=ndjson&name=u*&total=yes"},
 	{"/api/v1/changes", "/api/v1/changes"},
 	{"/api/v1/changes", "/api/v1/changes?format=csv"},
 	{"/api/v1/changes", "/api/v1/changes?format=ndjson"},

@@ -59,6 +59,7 @@ static int add_row(struct alert *alert, struct tally_batch *batch, const struct 
 	tally_put_int(row, ALERTS_NOTIFIED, tells && item->told);
 	put_text(alert, batch, row, ALERTS_SEVERITY, severities[alert->config->severity]);
 	put_text(alert, batch, row, ALERTS_SUMMARY, summary);
+	put_text(alert, batch, row, ALERTS_SUBJECT_KIND, rule_subject_text(alert->rule->by));
 	if (tells)
 		tally_log(alert->ctx, item->resolved ? TALLY_NOTICE : TALLY_WARNING, "%s: %s",
 			  phase_text(item->phase), summary);

@@ -27,6 +27,8 @@ static const struct tally_column alerts_columns[ALERTS_COLUMNS] = {
 				   "notifiers send it: it fires or is resolved, and is not muted"),
 	[ALERTS_SEVERITY] = COLUMN("severity", TEXT, FIELD, "info, warning or critical"),
 	[ALERTS_SUMMARY] = COLUMN("summary", TEXT, FIELD, "in a sentence"),
+	[ALERTS_SUBJECT_KIND] =
+		COLUMN("subject_kind", TEXT, FIELD, "container, service, project or host"),
 };
 
 const struct tally_table alerts_table = {
@@ -35,5 +37,5 @@ const struct tally_table alerts_table = {
 	.columns = alerts_columns,
 	.n_columns = ALERTS_COLUMNS,
 	.kind = TALLY_SERIES,
-	.revision = 1,
+	.revision = 2,
 };

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <tallyd/host.h>
 
+#include "alert/alert_table.h"
 #include "changes/changes_table.h"
 #include "docker_images/image_tables.h"
 #include "logs/logs_table.h"
@@ -41,10 +42,10 @@ static const struct tally_table weather_table = {.name = "weather",
 						 .kind = TALLY_SERIES,
 						 COLUMNS(weather_columns),
 						 .revision = 1};
-static const struct tally_table *const tables[] = {
-	&stats_table,   &status_table,   &events_table, &logs_table,
-	&images_table,  &versions_table, &note_table,   &weather_table,
-	&changes_table, &patterns_table, NULL};
+static const struct tally_table *const tables[] = {&stats_table,    &status_table,  &events_table,
+						   &logs_table,     &images_table,  &versions_table,
+						   &note_table,     &weather_table, &changes_table,
+						   &patterns_table, &alerts_table,  NULL};
 
 struct replay_config {
 	const char *file;

@@ -63,6 +63,7 @@ extern const struct endpoint endpoints[ROUTES_MAX];
 endpoint_fn containers_list, containers_one, containers_stats, containers_logs, containers_events;
 endpoint_fn logs_list, logs_histogram, logs_count, logs_patterns, events_list;
 endpoint_fn changes_list, changes_effect;
+endpoint_fn alerts_newest, alerts_history;
 endpoint_fn stream_topics, stream_stats, stream_logs, stream_events;
 endpoint_fn images_list, images_one, images_versions;
 endpoint_fn stats_latest, stats_many, stats_top;

@@ -85,11 +85,20 @@ int list_find_containers(struct context *context, struct list_containers *ret)
 	return 0;
 }
 
+/* Unless container= is a filter as any other, of a table that knows only names. */
+static bool names_containers(const struct list *list)
+{
+	const struct list_filter *filter = list->filters;
+	while (filter->param && strcmp(filter->param, "container") != 0)
+		filter++;
+	return !filter->param;
+}
+
 int list_narrow(struct context *context, const struct list *list, const struct container *container,
 		struct list_containers *named, struct query *query)
 {
 	int r = filter_all(context, list, query);
-	if (r == 0 && !container)
+	if (r == 0 && !container && names_containers(list))
 		r = list_find_containers(context, named);
 	for (uint32_t i = 0; r == 0 && i < named->n; i++)
 		r = filter_container(query, &named->named[i]);
@@ -190,7 +199,7 @@ static int answer_nothing(struct context *context, const struct list *list,
 	struct row_writer none = {.format = list_format_of(context->args)};
 	struct list_containers named = {.n = 0};
 	int r = list_refuse_cursor(context);
-	if (r == 0 && !container)
+	if (r == 0 && !container && names_containers(list))
 		r = list_find_containers(context, &named);
 	if (r < 0)
 		return r;

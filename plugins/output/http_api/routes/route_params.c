@@ -379,6 +379,43 @@ const struct param_spec param_kind = {
 		"image|config|limits|mounts|env_names|network|restart|oom|health|scaled|host|mark",
 	.help = "Any of them.",
 };
+const struct param_spec param_alert_state = {
+	.name = "state",
+	.type = PARAM_CHOICE,
+	MANY,
+	.choices = "pending|firing|resolved",
+	.help = "Any of them.",
+	.component = "alertstate",
+};
+const struct param_spec param_alert_name = {
+	.name = "name",
+	MANY,
+	.help = "Of the rule [alert.NAME], " PATTERN,
+	.example = "[\"unhealthy\"]",
+	.component = "alertname",
+};
+const struct param_spec param_severity = {
+	.name = "severity",
+	.type = PARAM_CHOICE,
+	MANY,
+	.choices = "info|warning|critical",
+	.help = "Any of them.",
+	.component = "severity",
+};
+const struct param_spec param_alert_service = {
+	.name = "service",
+	MANY,
+	.help = "About this service, " PATTERN,
+	.example = "[\"shop/web\"]",
+	.component = "alertservice",
+};
+const struct param_spec param_alert_container = {
+	.name = "container",
+	MANY,
+	.help = "About this container, by its name, " PATTERN,
+	.example = "[\"shop-web-1\"]",
+	.component = "alertcontainer",
+};
 const struct param_spec param_change_id = {
 	.name = "id",
 	.flags = PARAM_IN_PATH | PARAM_REQUIRED,

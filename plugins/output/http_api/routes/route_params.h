@@ -27,6 +27,8 @@ extern const struct param_spec param_name, param_state, param_health, param_imag
 extern const struct param_spec param_project, param_q, param_regex;
 extern const struct param_spec param_change_service, param_kind, param_change_id;
 extern const struct param_spec param_effect_window;
+extern const struct param_spec param_alert_state, param_alert_name, param_severity;
+extern const struct param_spec param_alert_service, param_alert_container;
 extern const struct param_spec param_service, param_log_project, param_log_label, param_before,
 	param_after;
 extern const struct param_spec param_by_level, param_stream, param_level, param_action;

@@ -37,6 +37,10 @@
 		&param_name, &param_containers, &param_log_project, &param_service,                \
 		&param_log_label
 
+#define ALERT_FILTERS                                                                              \
+	&param_alert_state, &param_alert_name, &param_severity, &param_hosts,                      \
+		&param_alert_service, &param_alert_container
+
 #define COUNT_HELP                                                                                 \
 	"Counting ends after search_time: complete is then false, and the numbers are those since" \
 	" searched_from."
@@ -250,6 +254,35 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 			       "before. docs/changes.md has the method.",
 		.schema = "Effect",
 		.errors = ERROR_NOT_FOUND | ERROR_TOO_LARGE,
+	},
+	/* Alerts.  As long as a firing one may have begun ago, so far back /alerts looks. */
+	{
+		.path = "/api/v1/alerts",
+		.answer = HANDLER(alerts_newest),
+		.class = HTTP_EVENTS,
+		.cached = CACHE_CLASS_STATS,
+		.params = {PARAMS(ALERT_FILTERS, &param_limit, &param_format, &param_csv_safe,
+				  &param_shown, WRITTEN)},
+		.id = "listAlerts",
+		.tag = "Alerts",
+		.summary = "What every alert said last",
+		.description = "The newest row of each rule and subject, the newest first; total "
+			       "says how many there are. state and severity are those of this row.",
+		.schema = "NewestAlertList",
+		.errors = ERROR_TOO_LARGE,
+	},
+	{
+		.path = "/api/v1/alerts/history",
+		.answer = HANDLER(alerts_history),
+		.class = HTTP_EVENTS,
+		.cached = CACHE_CLASS_STATS,
+		.params = {PARAMS(PAGES, SORTED, ALERT_FILTERS), .range = 7 * CLOCK_DAY},
+		.id = "listAlertHistory",
+		.tag = "Alerts",
+		.summary = "When alerts began, fired and ended",
+		.description = "By default in the last week.",
+		.schema = "AlertList",
+		.errors = ERROR_TOO_LARGE,
 	},
 	/* Streams.  An answer without an end cannot be cached.  A token needs the scope of the rows
 	 * as well: else a token for streams alone would read logs that it may not list.  Of several
