@@ -13,33 +13,69 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "schema/partitioning.h"
 #include "pg/pg_value.h"
 #include "maintenance/rollup_sql.h"
+#include "maintenance/rollup_usual.h"
 
 static const char *rollup_name(const struct rollup *rollup)
 {
 	return rollup->stored->table.name;
 }
 
-/* Whole buckets of a level, in the transaction that is open. */
-static int rollup_range(const struct rollup *rollup, enum schema_level level, int64_t from,
-			int64_t to)
+/* ---- A range ------------------------------------------------------------------ */
+
+/* Whole buckets of a level. */
+struct rollup_range {
+	enum schema_level level;
+	int64_t from, to;
+	bool again; /* some may have been rolled up */
+};
+
+static int rollup_any(const struct rollup *rollup, const struct rollup_range *range)
 {
 	auto_pg_text struct strbuf sql = {0};
-	if (from >= to)
-		return 0;
-	if (schema_is_partitioned(rollup->stored, level))
-		partitioning_add(&sql, rollup_name(rollup), level, from, to);
-	if (level == LEVEL_MINUTE)
-		rollup_sql_minutes(rollup, &sql, from, to);
+	if (range->level == LEVEL_MINUTE)
+		rollup_sql_minutes(rollup, &sql, range->from, range->to);
 	else
-		rollup_sql_coarser(rollup, level, &sql, from, to);
+		rollup_sql_coarser(rollup, range->level, false, &sql, range->from, range->to);
+	return sql.failed ? tally_fail(rollup->pg->ctx, ENOMEM, "no memory")
+			  : pg_exec(rollup->pg, sql.data);
+}
+
+/* 1: it is not as it usually is, and nothing was done. */
+static int rollup_usual(const struct rollup *rollup, const struct rollup_range *range)
+{
+	auto_pg_text struct strbuf sql = {0};
+	auto_result PGresult *odd = NULL;
+	if (range->level == LEVEL_MINUTE)
+		rollup_usual_minutes(rollup, &sql, range->from, range->to, range->again);
+	else
+		rollup_sql_coarser(rollup, range->level, true, &sql, range->from, range->to);
 	if (sql.failed)
 		return tally_fail(rollup->pg->ctx, ENOMEM, "no memory");
-	return pg_exec(rollup->pg, sql.data);
+	int r = pg_query(rollup->pg, sql.data, NULL, &odd);
+	return r == 0 && PQntuples(odd) ? (int)pg_get_32(PQgetvalue(odd, 0, 0)) : r;
+}
+
+/* In the transaction that is open. */
+static int rollup_range(const struct rollup *rollup, const struct rollup_range *range)
+{
+	auto_pg_text struct strbuf sql = {0};
+	if (range->from >= range->to)
+		return 0;
+	int r = 0;
+	if (schema_is_partitioned(rollup->stored, range->level)) {
+		partitioning_add(&sql, rollup_name(rollup), range->level, range->from, range->to);
+		r = sql.failed ? tally_fail(rollup->pg->ctx, ENOMEM, "no memory")
+			       : pg_exec(rollup->pg, sql.data);
+	}
+	if (r == 0)
+		r = rollup->unusual ? 1 : rollup_usual(rollup, range);
+	return r > 0 ? rollup_any(rollup, range) : r;
 }
 
 /* ---- Late rows ---------------------------------------------------------------- */
@@ -62,8 +98,11 @@ static int rollup_late_run(const struct rollup *rollup, const struct watermarks 
 		int64_t complete = watermarks_complete_from(watermarks, level);
 		if (complete != INT64_MIN && begin < rollup_ceil(complete, bucket))
 			begin = rollup_ceil(complete, bucket);
-		r = rollup_range(rollup, level, schema_floor(begin, bucket),
-				 end < rolled_to ? end : rolled_to);
+		const struct rollup_range range = {.level = level,
+						   .from = schema_floor(begin, bucket),
+						   .to = end < rolled_to ? end : rolled_to,
+						   .again = true};
+		r = rollup_range(rollup, &range);
 	}
 	if (r == 0 && rollup->continuous.is[LEVEL_FIVE])
 		r = continuous_note_stale(rollup->pg, rollup->stored, from, to);
@@ -210,10 +249,11 @@ static int rollup_ahead_level(struct rollup *rollup, const struct watermarks *wa
 		return r;
 	int64_t to = from + rollup_ceil(rollup->span, bucket);
 	to = to < closed ? to : closed;
+	const struct rollup_range range = {.level = level, .from = from, .to = to};
 	if (rollup->continuous.is[level])
 		r = continuous_refresh(rollup->pg, rollup->stored, watermarks, level, from, to);
 	else
-		r = rollup_range(rollup, level, from, to);
+		r = rollup_range(rollup, &range);
 	if (r == 0)
 		r = watermarks_set_rolled_to(rollup->pg, rollup_name(rollup), level, to);
 	rollup->full = level == LEVEL_MINUTE && to - from >= rollup->span;
@@ -262,6 +302,14 @@ static int rollup_tables(struct rollup *rollup, struct watermarks *watermarks, b
 	return r < 0 ? r : more;
 }
 
+/* A sum that is too large, or a minute that is there, which statements for what is usual do not
+ * expect: in this round there may be more of them. */
+static bool rollup_is_unusual(const struct rollup *rollup)
+{
+	const char *state = rollup->pg->sqlstate;
+	return !rollup->unusual && (strcmp(state, "22003") == 0 || strcmp(state, "23505") == 0);
+}
+
 static int rollup_aggregates(struct rollup *rollup, const struct watermarks *watermarks)
 {
 	int r = 0;
@@ -291,6 +339,10 @@ static int rollup_step(struct rollup *rollup, bool late)
 		r = rollup_stale(rollup);
 	if (r == 0)
 		r = rollup_tables(rollup, &watermarks, late);
+	if (r < 0 && rollup_is_unusual(rollup)) {
+		rollup->unusual = true;
+		r = rollup_tables(rollup, &watermarks, late);
+	}
 	if (r == 0 && !late)
 		r = rollup_aggregates(rollup, &watermarks);
 	/* What late rows changed, as soon as there are no more of them. */

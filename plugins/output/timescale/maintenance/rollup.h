@@ -25,6 +25,7 @@ struct rollup {
 	int64_t now;  /* the database's clock, as writers have it, too */
 	int64_t span; /* ns to roll up at most in one transaction, from a minute on */
 	bool full;    /* the last step had so much to do */
+	bool unusual; /* a step failed at what rollup_usual.h says, so they are all done without */
 	struct continuous continuous; /* as each step finds it */
 };
 

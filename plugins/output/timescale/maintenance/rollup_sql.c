@@ -24,14 +24,14 @@ static const char *rollup_name(const struct rollup *rollup)
 	return rollup->stored->table.name;
 }
 
-static const struct tally_column *rollup_column(const struct rollup *rollup, uint32_t i)
+const struct tally_column *rollup_sql_column(const struct rollup *rollup, uint32_t i)
 {
 	return &rollup->stored->table.columns[rollup->stored->numbers[i]];
 }
 
-static bool rollup_is_counter(const struct rollup *rollup, uint32_t i)
+bool rollup_sql_is_counter(const struct rollup *rollup, uint32_t i)
 {
-	return rollup_column(rollup, i)->role == TALLY_COUNTER;
+	return rollup_sql_column(rollup, i)->role == TALLY_COUNTER;
 }
 
 /*
@@ -66,44 +66,44 @@ static void rollup_sum(struct strbuf *sql, const struct tally_column *column, co
 			   what, what);
 }
 
-static void rollup_head(const struct rollup *rollup, enum schema_level level, struct strbuf *sql)
+void rollup_sql_head(const struct rollup *rollup, enum schema_level level, struct strbuf *sql)
 {
 	strbuf_add(sql, "insert into tally.\"%s%s_rows\" (_series, time, newest, rows",
 		   rollup_name(rollup), schema_levels[level].suffix);
 	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++)
-		for (uint32_t part = 0; part < schema_n_parts(rollup_column(rollup, i)); part++)
-			strbuf_add(sql, ", \"%s_%s\"", rollup_column(rollup, i)->name,
+		for (uint32_t part = 0; part < schema_n_parts(rollup_sql_column(rollup, i)); part++)
+			strbuf_add(sql, ", \"%s_%s\"", rollup_sql_column(rollup, i)->name,
 				   schema_parts[part]);
 	strbuf_add(sql, ") ");
 }
 
 /* Never to fewer rows than there were: somebody else has deleted some since. */
-static void rollup_tail(const struct rollup *rollup, enum schema_level level, struct strbuf *sql)
+void rollup_sql_tail(const struct rollup *rollup, enum schema_level level, struct strbuf *sql)
 {
 	strbuf_add(sql, " on conflict (_series, time) do update set newest = excluded.newest, "
 			"rows = excluded.rows");
 	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++)
-		for (uint32_t part = 0; part < schema_n_parts(rollup_column(rollup, i)); part++)
+		for (uint32_t part = 0; part < schema_n_parts(rollup_sql_column(rollup, i)); part++)
 			strbuf_add(sql, ", \"%s_%s\" = excluded.\"%s_%s\"",
-				   rollup_column(rollup, i)->name, schema_parts[part],
-				   rollup_column(rollup, i)->name, schema_parts[part]);
+				   rollup_sql_column(rollup, i)->name, schema_parts[part],
+				   rollup_sql_column(rollup, i)->name, schema_parts[part]);
 	strbuf_add(sql, " where excluded.rows >= \"%s%s_rows\".rows", rollup_name(rollup),
 		   schema_levels[level].suffix);
 }
 
-/* Number i of a row under the name ni; a BOOL as 0 or 1. */
-static void rollup_row_columns(const struct rollup *rollup, struct strbuf *sql)
+void rollup_sql_row_columns(const struct rollup *rollup, struct strbuf *sql)
 {
 	strbuf_add(sql, "select r._series, r.\"%s\" as t", rollup->stored->table.columns[0].name);
 	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++)
-		strbuf_add(sql, ", r.\"%s\"%s as n%u", rollup_column(rollup, i)->name,
-			   rollup_column(rollup, i)->type == TALLY_BOOL ? "::int::bigint" : "", i);
+		strbuf_add(sql, ", r.\"%s\"%s as n%u", rollup_sql_column(rollup, i)->name,
+			   rollup_sql_column(rollup, i)->type == TALLY_BOOL ? "::int::bigint" : "",
+			   i);
 }
 
-/* The rows of a range, as r.  By way of their series, which the index begins with: without OFFSET
+/* By way of their series, which the index begins with: without OFFSET
  * the server would rather read the table, and so all rows of a day for those of each minute. */
-static void rollup_in_range(const struct rollup *rollup, enum schema_level level,
-			    struct strbuf *sql, int64_t from, int64_t to)
+void rollup_sql_in_range(const struct rollup *rollup, enum schema_level level, struct strbuf *sql,
+			 int64_t from, int64_t to)
 {
 	const char *name = rollup_name(rollup);
 	const char *time = level == LEVEL_ROWS ? rollup->stored->table.columns[0].name : "time";
@@ -120,11 +120,11 @@ static void rollup_rows(const struct rollup *rollup, struct strbuf *sql, int64_t
 {
 	const char *name = rollup_name(rollup), *time = rollup->stored->table.columns[0].name;
 	strbuf_add(sql, "with inside as (");
-	rollup_row_columns(rollup, sql);
-	rollup_in_range(rollup, LEVEL_ROWS, sql, from, to);
+	rollup_sql_row_columns(rollup, sql);
+	rollup_sql_in_range(rollup, LEVEL_ROWS, sql, from, to);
 	strbuf_add(sql, "), both_ as (select * from inside union all select l.* from (select "
 			"distinct _series from inside) s cross join lateral (");
-	rollup_row_columns(rollup, sql);
+	rollup_sql_row_columns(rollup, sql);
 	strbuf_add(sql,
 		   " from tally.\"%s_rows\" r where r._series = s._series and r.\"%s\" < "
 		   "to_timestamp(%" PRId64 ") order by r.\"%s\" desc limit %d) l)",
@@ -140,7 +140,7 @@ static void rollup_lookup(const struct rollup *rollup, struct strbuf *sql, uint3
 	if (value)
 		snprintf(usual, sizeof(usual), "p%u", i);
 	const char *name = rollup_name(rollup), *time = rollup->stored->table.columns[0].name;
-	const char *column = rollup_column(rollup, i)->name;
+	const char *column = rollup_sql_column(rollup, i)->name;
 	strbuf_add(
 		sql,
 		"case when n%u is null or p%u is not null or t0 is null then %s else (select "
@@ -152,7 +152,7 @@ static void rollup_lookup(const struct rollup *rollup, struct strbuf *sql, uint3
 /* Where a counter fell neither the increase nor the time counts. */
 static void rollup_increase(const struct rollup *rollup, struct strbuf *sql, uint32_t i)
 {
-	bool real = rollup_column(rollup, i)->type == TALLY_REAL;
+	bool real = rollup_sql_column(rollup, i)->type == TALLY_REAL;
 	strbuf_add(sql,
 		   ", case when n%u >= q%u then case when q%u >= 0 or n%u <= %s + q%u then n%u - "
 		   "q%u else %s end end as i%u, case when n%u >= q%u then date_part('epoch', t - "
@@ -165,7 +165,7 @@ static void rollup_each_counter(const struct rollup *rollup, struct strbuf *sql,
 				void (*add)(const struct rollup *, struct strbuf *, uint32_t))
 {
 	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++)
-		if (rollup_is_counter(rollup, i))
+		if (rollup_sql_is_counter(rollup, i))
 			add(rollup, sql, i);
 }
 
@@ -185,7 +185,7 @@ static void rollup_before(const struct rollup *rollup, struct strbuf *sql, uint3
 }
 
 /* date_bin() needs PostgreSQL 14; floor(extract(epoch …)) was measured to cost 1.7 times as much.
- */
+ * OFFSET 0: each lookup is planned once, and not wherever what it finds is named. */
 static void rollup_windows(const struct rollup *rollup, struct strbuf *sql)
 {
 	strbuf_add(sql, ", v as (select *, date_bin('1 minute', t, 'epoch') as b, "
@@ -195,14 +195,14 @@ static void rollup_windows(const struct rollup *rollup, struct strbuf *sql)
 	strbuf_add(sql, " from both_ window w as (partition by _series order by t)), x as (select "
 			"*, b1 is distinct from b as newest_");
 	rollup_each_counter(rollup, sql, rollup_before);
-	strbuf_add(sql, " from v), w as (select *");
+	strbuf_add(sql, " from v offset 0), w as (select *");
 	rollup_each_counter(rollup, sql, rollup_increase);
 	strbuf_add(sql, " from x) ");
 }
 
 static void rollup_minute_parts(const struct rollup *rollup, struct strbuf *sql, uint32_t i)
 {
-	const struct tally_column *column = rollup_column(rollup, i);
+	const struct tally_column *column = rollup_sql_column(rollup, i);
 	char what[32];
 	snprintf(what, sizeof(what), "n%u", i);
 	strbuf_add(sql, ", count(n%u)", i);
@@ -217,7 +217,7 @@ static void rollup_minute_parts(const struct rollup *rollup, struct strbuf *sql,
 
 void rollup_sql_minutes(const struct rollup *rollup, struct strbuf *sql, int64_t from, int64_t to)
 {
-	rollup_head(rollup, LEVEL_MINUTE, sql);
+	rollup_sql_head(rollup, LEVEL_MINUTE, sql);
 	rollup_rows(rollup, sql, from, to);
 	rollup_windows(rollup, sql);
 	strbuf_add(sql, "select _series, b, max(t), count(*)");
@@ -225,20 +225,21 @@ void rollup_sql_minutes(const struct rollup *rollup, struct strbuf *sql, int64_t
 		rollup_minute_parts(rollup, sql, i);
 	strbuf_add(sql, " from w where t >= to_timestamp(%" PRId64 ") group by _series, b",
 		   from / CLOCK_SECOND);
-	rollup_tail(rollup, LEVEL_MINUTE, sql);
+	rollup_sql_tail(rollup, LEVEL_MINUTE, sql);
 }
+
+/* Whose statement a sum is in: one for what is usual, one for all there can be, or that of a
+ * continuous aggregate, which has all. */
+enum rollup_whose { ROLLUP_USUAL, ROLLUP_ANY, ROLLUP_AGGREGATE };
 
 /* Of what is below a bucket.  The last value is that of the newest of it, be there one or not:
  * TimescaleDB's last() finds it by the time, and leaves a window out. */
 static void rollup_coarser_part(const struct tally_column *column, enum schema_part part,
-				bool by_time, struct strbuf *sql)
+				enum rollup_whose whose, struct strbuf *sql)
 {
 	char what[64];
 	snprintf(what, sizeof(what), "\"%s_%s\"", column->name, schema_parts[part]);
 	switch (part) {
-	case PART_COUNT:
-		strbuf_add(sql, ", sum(%s)::bigint", what);
-		break;
 	case PART_SPAN:
 		strbuf_add(sql, ", sum(%s)", what);
 		break;
@@ -247,32 +248,39 @@ static void rollup_coarser_part(const struct tally_column *column, enum schema_p
 		strbuf_add(sql, ", %s(%s)", schema_parts[part], what);
 		break;
 	case PART_LAST:
-		strbuf_add(sql, by_time ? ", last(%s, newest)" : ", max(%s) filter (where newest_)",
+		strbuf_add(sql,
+			   whose == ROLLUP_AGGREGATE ? ", last(%s, newest)"
+						     : ", max(%s) filter (where newest_)",
 			   what);
 		break;
-	default: /* PART_SUM, PART_INCREASE */
-		rollup_sum(sql, column, what);
+	default: /* PART_COUNT, PART_SUM, PART_INCREASE */
+		if (whose == ROLLUP_USUAL)
+			strbuf_add(sql, ", tally.total(%s)", what);
+		else if (part == PART_COUNT)
+			strbuf_add(sql, ", sum(%s)::bigint", what);
+		else
+			rollup_sum(sql, column, what);
 	}
 }
 
-void rollup_sql_coarser(const struct rollup *rollup, enum schema_level level, struct strbuf *sql,
-			int64_t from, int64_t to)
+void rollup_sql_coarser(const struct rollup *rollup, enum schema_level level, bool usual,
+			struct strbuf *sql, int64_t from, int64_t to)
 {
 	const char *width = schema_levels[level].width;
-	rollup_head(rollup, level, sql);
+	rollup_sql_head(rollup, level, sql);
 	strbuf_add(sql, "select _series, b, max(newest), sum(rows)::bigint");
 	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++)
-		for (uint32_t part = 0; part < schema_n_parts(rollup_column(rollup, i)); part++)
-			rollup_coarser_part(rollup_column(rollup, i), (enum schema_part)part, false,
-					    sql);
+		for (uint32_t part = 0; part < schema_n_parts(rollup_sql_column(rollup, i)); part++)
+			rollup_coarser_part(rollup_sql_column(rollup, i), (enum schema_part)part,
+					    usual ? ROLLUP_USUAL : ROLLUP_ANY, sql);
 	strbuf_add(sql,
 		   " from (select r.*, date_bin('%s', r.time, 'epoch') as b, lead(r.time) over "
 		   "(partition by r._series, date_bin('%s', r.time, 'epoch') order by r.time) is "
 		   "null as newest_",
 		   width, width);
-	rollup_in_range(rollup, (enum schema_level)(level - 1), sql, from, to);
+	rollup_sql_in_range(rollup, (enum schema_level)(level - 1), sql, from, to);
 	strbuf_add(sql, ") w group by _series, b");
-	rollup_tail(rollup, level, sql);
+	rollup_sql_tail(rollup, level, sql);
 }
 
 /* In the order of a rollup's table: what a mean or a rate is made of comes first. */
@@ -286,7 +294,7 @@ static void rollup_aggregate_parts(const struct stored_table *stored, bool usual
 		for (uint32_t part = 0; part < schema_n_parts(column); part++) {
 			if ((parts >> part & 1) != usual)
 				continue;
-			rollup_coarser_part(column, (enum schema_part)part, true, sql);
+			rollup_coarser_part(column, (enum schema_part)part, ROLLUP_AGGREGATE, sql);
 			strbuf_add(sql, " as \"%s_%s\"", column->name, schema_parts[part]);
 		}
 	}
@@ -314,7 +322,7 @@ void rollup_sql_followers(const struct rollup *rollup, struct strbuf *sql, int64
 	int64_t minute = schema_levels[LEVEL_MINUTE].bucket;
 	strbuf_add(sql,
 		   "select distinct date_bin('1 minute', n.t, 'epoch') from (select r._series");
-	rollup_in_range(rollup, LEVEL_ROWS, sql, from - minute, to);
+	rollup_sql_in_range(rollup, LEVEL_ROWS, sql, from - minute, to);
 	strbuf_add(sql, " group by r._series having max(r.\"%s\") < to_timestamp(%" PRId64 ")) s ",
 		   time, (to - minute) / CLOCK_SECOND);
 	strbuf_add(sql,
