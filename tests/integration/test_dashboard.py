@@ -6,7 +6,7 @@ import re
 import pytest
 from browser import Browser
 from dashboard import DIST, axe, npm, workshop
-from daemon import STORED
+from daemon import STORED, Tallyd
 from pg import Postgres
 from waiting import wait_for
 
@@ -33,24 +33,42 @@ def browser(tmp_path_factory):
         yield shown
 
 
+WEB = {"com.docker.compose.project": "shop", "com.docker.compose.service": "web"}
+SAYS = """i=0; while :; do i=$((i+1)); echo '{"level":"error","msg":"refused","order":'$i'}'; echo plain $i; sleep 0.3; done"""
+
+
+@pytest.fixture(scope="module")
+def watching(engine_process, tmp_path_factory):
+    """A daemon that collects from the engine, for all tests, with a container that all may look at."""
+    engine_process.run("web", SAYS, Memory=64 << 20, labels=WEB)
+    daemon = Tallyd(tmp_path_factory.mktemp("watching"), SECTIONS.replace("{engine}", engine_process.endpoint) + STORED).start()
+    yield daemon
+    engine_process.remove_all()
+    daemon.stop()
+
+
 @pytest.fixture
-def page(browser, tallyd, engine):
-    """page(hash) shows a page of the dashboard of a daemon that collects from the engine."""
-    daemon = tallyd(SECTIONS.replace("{engine}", engine.endpoint) + STORED).start()
+def page(browser, watching, engine_process):
+    """page(hash) shows a page of the daemon's dashboard; containers of a test go with it."""
+    def ids():
+        return {one["Id"] for one in engine_process.api("GET", "/containers/json?all=1")}
 
     def show(hash=""):  # pylint: disable=redefined-builtin
         browser.console.clear()
         browser.open("about:blank")
-        browser.open(f"{daemon.url}/{hash}")
+        browser.open(f"{watching.url}/{hash}")
         return browser
 
-    show.daemon = daemon
-    show.engine = engine
+    show.daemon = watching
+    show.engine = engine_process
     show.browser = browser
+    shared = ids()
     browser.requests.clear()
     browser.size(1440, 900)
     yield show
-    own = (daemon.url, "about:", "data:", "blob:")
+    for one in ids() - shared:
+        engine_process.remove(one)
+    own = (watching.url, "about:", "data:", "blob:")
     assert not [url for url in browser.requests if not url.startswith(own)], "something of another origin"
     browser.open("about:blank")
 
@@ -111,20 +129,19 @@ def test_the_files_are_small_typed_validated_and_the_only_ones(tallyd):
 # ---- Containers
 
 def test_the_table_shows_what_the_api_says_and_what_happens(page):
-    page.engine.run("web", "while :; do :; done", NanoCpus=200_000_000, Memory=64 << 20,
-                    labels={"com.docker.compose.project": "shop", "com.docker.compose.service": "web"})
+    page.engine.run("busy", "while :; do :; done", NanoCpus=200_000_000, Memory=64 << 20, labels={"com.docker.compose.project": "shop"})
     page.engine.run("idle")
     browser = page()
-    cell(browser, "web", "cpu", "%")
+    cell(browser, "busy", "cpu", "%")
     browser.shows("shop", ".group")
-    cell(browser, "web", "mem", "64 MiB")
-    shown = cells(browser, "web")
-    stored = page.daemon.containers()["web"]
+    cell(browser, "busy", "mem", "64 MiB")
+    shown = cells(browser, "busy")
+    stored = page.daemon.containers()["busy"]
     assert shown["image"] == stored["image"] and shown["state"] == stored["state"]
 
     def about_the_same():  # a fifth of a core; both change each second
-        said = next(row for row in page.daemon.json("/api/v1/stats/latest")["data"] if row["name"] == "web")
-        values = (cells(browser, "web")["cpu"].split()[0], said["cpu_percent"])
+        said = next(row for row in page.daemon.json("/api/v1/stats/latest")["data"] if row["name"] == "busy")
+        values = (cells(browser, "busy")["cpu"].split()[0], said["cpu_percent"])
         return values[1] and abs(float(values[0]) - values[1]) < 6
 
     wait_for(about_the_same, 40, "the CPU that is shown is what the API says")
@@ -166,11 +183,10 @@ def test_the_table_is_filtered_sorted_and_grouped_and_the_address_says_so(page):
 # ---- One container
 
 def test_charts_show_the_history_and_zoom_by_dragging(page):
-    page.engine.run("web", "i=0; while :; do i=$((i+1)); echo line $i; sleep 1; done")
     page.daemon.wait(lambda: (page.daemon.containers().get("web") or {}).get("stats"), "there are readings")
     browser = page("#/container/web?from=now-15m")
     browser.wait("document.querySelectorAll('.chart canvas').length >= 2", "there are charts")
-    browser.shows("line ", ".lines")
+    browser.shows("plain ", ".lines")
     browser.shows("busybox", ".facts")
     browser.drag("#chart-cpu .u-over", 0.25, 0.75)
     browser.wait("/from=\\d{4}-/.test(location.hash) && /to=\\d{4}-/.test(location.hash)", "the range is in the address")
@@ -183,34 +199,128 @@ def test_charts_show_the_history_and_zoom_by_dragging(page):
     quiet(browser)
 
 
-def test_a_deploy_is_marked_on_the_charts_and_the_log_is_that_of_the_service(page):
-    labels = {"com.docker.compose.project": "shop", "com.docker.compose.service": "web"}
-    page.engine.run("web", "while :; do echo old; sleep 1; done", labels=labels)
-    page.daemon.wait(lambda: page.daemon.json("/api/v1/logs?q=old")["data"], "the first one speaks")
-    page.engine.api("POST", "/commit?container=web&repo=web&tag=2", {"Labels": {"version": "2"}})
-    page.engine.remove("web")
-    page.engine.run("web", "while :; do echo new; sleep 1; done", image="web:2", labels=labels)
-    browser = page("#/container/web?from=now-15m")
-    browser.wait("document.querySelector('.marks .look')?.dataset.text.includes('image changed: busybox:test')", "the deploy is marked")
-    assert "→ web:2" in browser.run("document.querySelector('.marks .look').dataset.text")
+API = {"com.docker.compose.project": "shop", "com.docker.compose.service": "api"}
+
+
+@pytest.fixture(scope="module")
+def deployed(watching, engine_process):
+    """Another version took the place of the first: the change, as the API has it."""
+    engine_process.run("api", "while :; do echo old; sleep 1; done", labels=API)
+    watching.wait(lambda: watching.json("/api/v1/logs?q=old")["data"] and watching.containers()["api"]["stats"], "the first one speaks")
+    engine_process.api("POST", "/commit?container=api&repo=api&tag=2", {"Labels": {"version": "2"}})
+    engine_process.remove("api")
+    engine_process.run("api", "while :; do echo new; sleep 1; done", image="api:2", labels=API)
+    return watching.wait(lambda: watching.json("/api/v1/changes?service=shop/api&kind=image")["data"], "the change is stored")[0]
+
+
+# What the panel of an effect says of each measure.
+MEASURES = """Object.fromEntries([...document.querySelectorAll('.effect tbody tr')].filter((r) => r.cells.length === 6)
+    .map((r) => [r.cells[0].innerText, [...r.cells].slice(1).map((c) => c.innerText.trim())]))"""
+TITLES = {"throttling": "throttled", "cpu": "CPU", "lines": "log lines", "lines_error": "error lines", "lines_warning": "warning lines", "ends": "ends of containers"}
+
+
+def says_the_effect(page, change):
+    """The panel's verdicts are those of the API, measure by measure."""
+    page.browser.wait("document.querySelector('.effect tbody tr')", "the effect")
+    window = page.browser.run("document.querySelector('.effect select').value")
+    shown = page.browser.run(MEASURES)
+    effect = page.daemon.json(f"/api/v1/changes/{change['id']}/effect?window={window}")
+    assert {TITLES.get(one["name"], one["name"]): one["verdict"] for one in effect["metrics"]} == {name: cells[3] for name, cells in shown.items()}
+    assert effect["verdict"] in page.browser.text(".effect")
+
+
+def test_a_deploy_is_marked_on_the_charts_and_a_click_tells_its_effect(page, deployed):
+    browser = page("#/container/api?from=now-15m")
+    browser.wait("document.querySelector('.marks .look')?.dataset.text.includes('image: busybox:test → api:2')", "the deploy is marked")
     browser.shows("busybox:test", ".facts")
+    browser.click(".marks .look")
+    browser.shows("image: busybox:test → api:2", ".panel h2")
+    says_the_effect(page, deployed)
+    assert f"change={deployed['id']}" in browser.run("location.hash")
+    browser.press("Escape")
+    browser.wait("!document.querySelector('.panel') && document.querySelector('h1').innerText === 'api'", "closed, and still there")
     browser.run("[...document.querySelectorAll('.beside a')].find((a) => a.textContent === 'of the service').click()")
-    browser.shows("old", ".lines")
     browser.shows("new", ".lines")
     last = "[...document.querySelectorAll('.line .text')].filter((e) => e.innerText === 'new').length"
     before = browser.run(last)
     browser.wait(f"{last} > {before}", "and lines of the new one arrive")
-    browser = page("#/changes")
-    browser.shows("→ web:2", "main table")
-    assert "shop/web" in browser.text("main table")
+    browser.press("/")
+    browser.type("old")
+    browser.shows("old", ".lines mark")
+    quiet(browser)
+
+
+def test_the_page_of_changes_tells_what_each_did(page, deployed):
+    browser = page("#/changes?from=now-15m&kind=image&q=api")
+    browser.shows("busybox:test → api:2", "main table")
+    assert "shop/api" in browser.text(".lane") and "shop/api" in browser.text("main table")
+    browser.shows("too little data", "main table")  # of each, without a click
+    browser.click(".lane button")
+    says_the_effect(page, deployed)
+    quiet(browser)
+
+
+# ---- Services
+
+def test_services_are_what_the_api_says_of_all_their_containers(page, deployed):
+    labels = {"com.docker.compose.project": "shop", "com.docker.compose.service": "pair"}
+    for i in (1, 2):
+        page.engine.run(f"pair-{i}", labels=labels)
+    browser = page("#/services?from=now-15m")
+    cells_of = """(() => { const link = [...document.querySelectorAll(".grid a")].find((a) => a.textContent === "%s");
+        return link && Object.fromEntries([...link.closest("tr").cells].map((c, i) => [["name", "running", "cpu", "mem", "net", "errors", "warnings", "image", "changed", "host"][i], c.innerText.trim()])); })()"""
+    browser.wait(cells_of % "shop/pair" + "?.running === '2 running'", "both are one service")
+    browser.wait(cells_of % "shop/api" + "?.changed.startsWith('image')", "its last change")
+    assert browser.run(cells_of % "shop/api")["image"] == "api:2"
+
+    def errors_are_the_same():
+        counted = page.daemon.json("/api/v1/logs/count?service=shop/web&from=now-15m")["data"]["levels"]["error"]
+        return counted and abs(int((browser.run(cells_of % "shop/web")["errors"].replace("–", "0"))) - counted) < 100
+
+    wait_for(errors_are_the_same, 40, "error lines are those of the API")
+    page.engine.stop("pair-2")
+    browser.wait(cells_of % "shop/pair" + "?.running.includes('1 of 2 running')", "one has ended")
+    # By keyboard alone: to the service that is searched, and back.
+    browser.press("/")
+    browser.type("shop/api")
+    browser.wait("document.querySelectorAll('.grid tbody a[href*=\"#/service/\"]').length <= 2", "only that")
+    browser.press("Escape", "j", "Enter")
+    browser.shows("shop/api", "h1")
+    browser.press("Escape")
+    browser.shows("Services", "h1")
+    quiet(browser)
+
+
+def test_a_service_goes_on_where_its_containers_changed(page, deployed):
+    browser = page("#/service/shop%2Fapi?from=now-15m")
+    browser.wait("document.querySelectorAll('.chart canvas').length >= 2", "there are charts")
+    browser.shows("new", ".lines")
+    browser.wait("document.querySelector('.facts').innerText.includes('removed')", "the container that was replaced")
+    browser.run("[...document.querySelectorAll('.chartbar button')].find((b) => b.textContent === 'table').click()")
+    browser.wait("document.querySelector('.values tbody tr')", "the values")
+
+    def begins_with_the_first_one():
+        asked = page.daemon.json("/api/v1/stats?service=shop/api&group_by=service&from=now-15m&points=300&fields=mem_used_bytes&times=s")
+        first = next(t for t, x in zip(asked["time"], asked["series"][0]["mem_used_bytes"]) if x is not None)
+        shown = browser.run("Date.parse([...document.querySelectorAll('.values tbody th')].at(-1).innerText) / 1000")
+        return abs(shown - first) <= 15
+
+    wait_for(begins_with_the_first_one, 40, "the oldest point is of the container that is gone")
+    browser.click(".marks .look")
+    says_the_effect(page, deployed)
+    browser.click(".panel .end")
+    browser.wait("!document.querySelector('.panel')", "closed")
+    browser.press("/")
+    browser.type("old")
+    browser.shows("old", ".lines mark")
+    browser = page("#/service/none%2Fsuch")
+    browser.shows("There is no service none/such", "main")
     quiet(browser)
 
 
 # ---- Logs
 
 def test_logs_join_what_is_stored_and_what_arrives_and_are_searched(page):
-    page.engine.run("talker", "i=0; while :; do i=$((i+1)); echo '{\"level\":\"error\",\"msg\":\"refused\",\"order\":'$i'}'; "
-                    "echo plain $i; sleep 0.3; done")
     page.daemon.wait(lambda: page.daemon.json("/api/v1/logs?q=order")["data"], "lines are stored")
     browser = page("#/logs")
     browser.shows("refused", ".lines")
@@ -235,9 +345,9 @@ def test_logs_join_what_is_stored_and_what_arrives_and_are_searched(page):
 
 
 def test_a_regular_expression_and_the_histogram_find_lines(page):
-    page.engine.run("talker", "i=0; while :; do i=$((i+1)); echo \"level=error order=$i refused\"; echo \"level=info took ${i}ms\"; sleep 0.3; done")
-    page.daemon.wait(lambda: page.daemon.json("/api/v1/logs?q=order")["data"], "lines are stored")
-    browser = page("#/logs?from=now-15m")
+    page.engine.run("shouter", "i=0; while :; do i=$((i+1)); echo \"level=error order=$i refused\"; echo \"level=info took ${i}ms\"; sleep 0.3; done")
+    page.daemon.wait(lambda: page.daemon.json("/api/v1/logs?q=took")["data"], "lines are stored")
+    browser = page("#/logs?from=now-15m&container=shouter")
     browser.shows("took", ".lines")
     browser.press("/")
     browser.type("/order=[0-9]+ ref/")
@@ -251,19 +361,19 @@ def test_a_regular_expression_and_the_histogram_find_lines(page):
 
 
 def test_one_stream_carries_all_pages_and_no_line_is_lost_between_them(page):
-    page.engine.run("talker", "i=0; while :; do i=$((i+1)); echo plain $i; sleep 0.05; done")
+    page.engine.run("talker", "i=0; while :; do i=$((i+1)); echo tick $i; sleep 0.05; done")
     page.engine.run("other", "while :; do echo other; sleep 1; done")
-    page.daemon.wait(lambda: page.daemon.json("/api/v1/logs?q=plain")["data"] and "other" in page.daemon.containers(), "lines are stored")
+    page.daemon.wait(lambda: page.daemon.json("/api/v1/logs?q=tick")["data"] and "other" in page.daemon.containers(), "lines are stored")
     browser = page()
     cell(browser, "talker", "cpu", "%")
-    numbers = "[...document.querySelectorAll('.line .text')].filter((e) => e.innerText.startsWith('plain')).map((e) => Number(e.innerText.slice(6)))"
+    numbers = "[...document.querySelectorAll('.line .text')].filter((e) => e.innerText.startsWith('tick')).map((e) => Number(e.innerText.slice(5)))"
     for name in ("logs", "container/talker", "containers", "logs"):
         browser.run(f"location.hash = '#/{name}'")
         browser.wait(PAGES.get(name.replace("talker", "web")), name)
         wait_for(lambda: page.daemon.metric("tallyd_http_api_streams") == 1, 20, f"{name}: one stream is open")
         if name == "containers":
             continue
-        last = browser.run(numbers)[-1]
+        last = browser.wait(f"{numbers}.at(-1)", f"{name}: there are lines")
         wait_for(lambda last=last: browser.run(numbers)[-1] > last + 20, 30, f"{name}: lines arrive")
         seen = browser.run(numbers)
         assert seen == list(range(seen[0], seen[0] + len(seen))), f"{name}: each line once, none missing, in order"
@@ -272,18 +382,18 @@ def test_one_stream_carries_all_pages_and_no_line_is_lost_between_them(page):
 
 
 def test_a_line_is_shown_with_those_around_it_and_the_log_holds_still(page):
-    page.engine.run("talker", "for i in $(seq 1 200); do echo plain $i; done; while :; do sleep 1; echo late; done")
-    page.daemon.wait(lambda: page.daemon.json("/api/v1/logs?q=plain+200")["data"], "lines are stored")
-    browser = page("#/logs?q=plain+77&around=2")
+    page.engine.run("counter", "for i in $(seq 1 200); do echo step $i; done; while :; do sleep 1; echo late; done")
+    page.daemon.wait(lambda: page.daemon.json("/api/v1/logs?q=step+200")["data"], "lines are stored")
+    browser = page("#/logs?q=step+77&around=2")
     texts = "[...document.querySelectorAll('.line .text')].map((e) => e.innerText)"
     browser.wait("document.querySelectorAll('.line').length >= 5", "the line and its context")
-    assert browser.run(texts) == [f"plain {i}" for i in range(75, 80)]
+    assert browser.run(texts) == [f"step {i}" for i in range(75, 80)]
     assert browser.run("document.querySelectorAll('.line.around').length") == 4
     # What else the container said then.
     browser.run("document.querySelector('.line:not(.around) [aria-label^=\"what else\"]').click()")
-    browser.wait("document.querySelector('.line.here')?.innerText.includes('plain 77')", "the line in the whole log")
-    assert {"plain 70", "plain 84"} <= set(browser.run(texts))
-    browser = page("#/logs")
+    browser.wait("document.querySelector('.line.here')?.innerText.includes('step 77')", "the line in the whole log")
+    assert {"step 70", "step 84"} <= set(browser.run(texts))
+    browser = page("#/logs?container=counter")
     browser.shows("late", ".lines")
     browser.press("f")
     browser.shows("new", ".unseen")
@@ -299,7 +409,6 @@ def test_a_line_is_shown_with_those_around_it_and_the_log_holds_still(page):
 # ---- The other pages
 
 def test_images_hosts_and_the_pipeline_say_what_the_api_says(page):
-    page.engine.run("web")
     page.daemon.wait(lambda: page.daemon.json("/api/v1/images")["data"] and page.daemon.containers(), "there are images")
     browser = page("#/images")
     browser.shows("busybox:test", "main table")
@@ -317,43 +426,41 @@ def test_images_hosts_and_the_pipeline_say_what_the_api_says(page):
 # ---- For everybody
 
 PAGES = {"containers": "document.querySelector('.grid tbody a')", "logs": "document.querySelector('.line')",
-         "images": "document.querySelector('main table')", "changes": "document.querySelector('main h2, main table')", "hosts": "document.querySelector('.card')",
+         "services": "document.querySelector('.grid tbody a')", "service/shop%2Fapi": "document.querySelector('.chart canvas') && document.querySelector('.line')",
+         "logs/patterns": "document.querySelector('main tbody tr')",
+         "images": "document.querySelector('main table')", "changes": "document.querySelector('main .lane')", "hosts": "document.querySelector('.card')",
          "pipeline": "document.querySelector('.card table')", "container/web": "document.querySelector('.chart canvas')"}
+AXE = """axe.run(document, {resultTypes: ['violations'] %s}).then((r) => r.violations.filter((v) => ['serious', 'critical'].includes(v.impact))
+    .map((v) => [v.id, v.help, v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160))]))"""
 
 
-def test_axe_finds_nothing_serious_on_any_page_in_light_and_dark(page):
+def test_all_pages_are_for_everybody(page, deployed):
+    """axe finds nothing serious; what is dark has contrast, too; and a phone shows it without scrolling sideways."""
     script = axe()
-    page.engine.run("web", "while :; do echo 'level=error hello=1'; sleep 1; done", labels={"com.docker.compose.project": "p"})
-    page.daemon.wait(lambda: page.daemon.json("/api/v1/logs")["data"], "there are lines")
     found = []
-    for dark in (False, True):
-        page.browser.dark(dark)
-        for name, ready in PAGES.items():
-            browser = page(f"#/{name}?from=now-15m")
-            browser.wait(ready, f"{name} is there")
-            browser.run(script + ";0")
-            violations = browser.run("axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations.filter((v) => "
-                                     "['serious', 'critical'].includes(v.impact)).map((v) => [v.id, v.help, v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160))]))")
-            found += [(name, "dark" if dark else "light", *one) for one in violations]
-    page.browser.dark(False)
-    assert not found, "\n".join(map(str, found))
-
-
-def test_a_phone_shows_all_pages_without_scrolling_sideways(page):
-    page.engine.run("web", "while :; do echo hello; sleep 1; done")
-    page.daemon.wait(lambda: page.daemon.json("/api/v1/logs")["data"], "there are lines")
-    page.browser.size(390, 844, phone=True)
     for name, ready in PAGES.items():
-        browser = page(f"#/{name}")
+        query = f"?from=now-15m&change={deployed['id']}"
+        browser = page(f"#/{name}{query}")
         browser.wait(ready, f"{name} is there")
-        assert browser.run("document.documentElement.scrollWidth") <= 390, name
+        browser.run(script + ";0")
+        found += [(name, "light", *one) for one in browser.run(AXE % "")]
+        browser.dark()
+        browser.wait("document.documentElement.dataset.theme === 'dark'")
+        found += [(name, "dark", *one) for one in browser.run(AXE % ", runOnly: ['color-contrast']")]
+        browser.dark(False)
+        browser.size(390, 844, phone=True)
+        browser.wait("innerWidth === 390")
+        if browser.run("new Promise(requestAnimationFrame).then(() => document.documentElement.scrollWidth)") > 390:
+            found.append((name, "phone", "is wider than the screen"))
+        browser.size(1440, 900)
         quiet(browser)
+    assert not found, "\n".join(map(str, found))
 
 
 def test_keys_go_to_all_pages_and_say_so(page):
     browser = page()
     browser.wait("document.querySelector('h1')")
-    for key, title in (("l", "Logs"), ("i", "Images"), ("e", "Changes"), ("h", "Hosts"), ("p", "Pipeline"), ("c", "Containers")):
+    for key, title in (("l", "Logs"), ("s", "Services"), ("i", "Images"), ("e", "Changes"), ("h", "Hosts"), ("p", "Pipeline"), ("c", "Containers")):
         browser.press("g", key)
         browser.shows(title, "h1")
     browser.press("?")
@@ -368,7 +475,6 @@ def test_keys_go_to_all_pages_and_say_so(page):
 
 
 def test_the_foot_says_that_the_daemon_is_gone_and_that_it_is_back(page):
-    page.engine.run("web")
     browser = page()
     cell(browser, "web", "state", "running")
     page.daemon.stop()
@@ -378,10 +484,10 @@ def test_the_foot_says_that_the_daemon_is_gone_and_that_it_is_back(page):
     cell(browser, "web", "state", "running")
 
 
-def test_the_foot_says_that_the_database_is_gone(tallyd, engine, browser):
+def test_the_foot_says_that_the_database_is_gone(tallyd, page):
+    browser, engine = page.browser, page.engine
     database = Postgres().start()
     try:
-        engine.run("web")
         stored = STORED.replace("[output.sqlite]\npath = {db}", f"[output.timescale]\nconninfo = {database.conninfo()}")
         daemon = tallyd(SECTIONS.replace("{engine}", engine.endpoint) + stored.replace("sqlite", "timescale")).start("/api/v1/tables")
         browser.open(daemon.url)
@@ -392,6 +498,7 @@ def test_the_foot_says_that_the_database_is_gone(tallyd, engine, browser):
         database.start()
         browser.wait("!document.querySelector('.foot.amber')", "all is well again", 60)
         browser.open("about:blank")
+        browser.requests.clear()
         daemon.stop()
     finally:
         database.leave()
@@ -416,3 +523,31 @@ def test_a_token_is_asked_for_and_given_back(tallyd, browser, tmp_path):
     browser.run("[...document.querySelectorAll('button')].find((b) => b.textContent === 'sign out').click()")
     browser.wait("document.querySelector('.signin input')", "the form again")
     browser.open("about:blank")
+
+
+# ---- Last, since lines are counted a minute after they came
+
+def test_patterns_are_those_of_the_api_and_lead_to_their_lines(page):
+    browser = page("#/logs/patterns?from=now-15m&service=shop/web&since=no")
+    browser.shows("plain <*>", "main table")
+    told = {one["template"]: one for one in page.daemon.json("/api/v1/logs/patterns?service=shop/web&from=now-15m")["data"]}
+    row = "[...document.querySelectorAll('main tbody tr')].find((r) => r.innerText.includes('plain'))"
+
+    def as_many():
+        lines = page.daemon.json("/api/v1/logs/patterns?service=shop/web&from=now-15m")["data"]
+        said = next(one["lines"] for one in lines if one["template"] == "plain <*>")
+        value, _, unit = browser.run(f"{row}.cells[0].innerText.trim()").partition(" ")
+        if said is None:  # not counted yet
+            return value == "–"
+        return value != "–" and abs(float(value) * (1000 if unit == "k" else 1) - said) <= said / 100
+
+    wait_for(as_many, 40, "the number of lines is that of the API")
+    assert len(told) == browser.run("document.querySelectorAll('main tbody tr').length")
+    browser.run(f"{row}.querySelector('.like a').click()")
+    browser.shows("plain", ".lines")
+    browser.shows("plain <*>", ".chip")
+    texts = "[...document.querySelectorAll('.line .text')].map((e) => e.innerText)"
+    seen = browser.run(texts)
+    browser.wait(f"{texts}.at(-1) !== {json.dumps(seen[-1])}", "lines of the pattern arrive")
+    assert all(text.startswith("plain") for text in browser.run(texts))
+    quiet(browser)

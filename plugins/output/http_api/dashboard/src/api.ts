@@ -125,9 +125,9 @@ export interface Asked<T> {
   again: number;
 }
 
-/** Asks when `key` changes, and every so many milliseconds (0: once; after an error, again anyway).
- * What was answered last stays until there is something new. */
-export function useAsked<T>(key: string, run: (signal: AbortSignal) => Promise<T>, every = 0): Asked<T> {
+/** Asks when `key` changes, and every so many milliseconds (0: once; after an error, again anyway), unless
+ * an answer is final.  What was answered last stays until there is something new. */
+export function useAsked<T>(key: string, run: (signal: AbortSignal) => Promise<T>, every = 0, final?: (data: T) => boolean): Asked<T> {
   const [state, set] = useState<Asked<T> & { key: string }>({ key: "", loading: true, again: 0 });
   const latest = useRef(run);
   latest.current = run;
@@ -142,6 +142,7 @@ export function useAsked<T>(key: string, run: (signal: AbortSignal) => Promise<T
         const data = await latest.current(abort.signal);
         failures = 0;
         if (!abort.signal.aborted) set({ key, data, loading: false, again: 0 });
+        if (final?.(data)) wait = 0;
       } catch (error) {
         if (abort.signal.aborted) return;
         const problem = error instanceof Problem ? error : new Problem(-1, String(error));

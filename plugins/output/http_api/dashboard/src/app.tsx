@@ -1,7 +1,7 @@
 // The frame around all pages: where one can go, the range of time, and the line at the foot that
 // says how old the data is.
 import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { ask, get, Problem, signedOut, useAsked, useWatched } from "./api";
 import { changes, containers, newest, startContainers, stopContainers } from "./containers";
 import { clock, dateTime, duration, ms, plural, timeOf, zone } from "./format";
@@ -14,7 +14,10 @@ import { Containers } from "./pages/containers";
 import { Hosts } from "./pages/hosts";
 import { Images } from "./pages/images";
 import { Logs } from "./pages/logs";
+import { LogPatterns } from "./pages/patterns";
 import { Pipeline } from "./pages/pipeline";
+import { ServicePage } from "./pages/service";
+import { Services } from "./pages/services";
 import { goTo, linkTo, rangeOf, setQuery, useRoute } from "./route";
 import { lookAtSession, session, SignIn, signOut } from "./signin";
 import { otherTheme, theme } from "./theme";
@@ -23,6 +26,7 @@ import type { Page } from "./api";
 
 const PAGES: [string, string, string][] = [
   ["containers", "Containers", "c"],
+  ["services", "Services", "s"],
   ["logs", "Logs", "l"],
   ["images", "Images", "i"],
   ["changes", "Changes", "e"],
@@ -86,13 +90,15 @@ function Top({ help }: { help: () => void }) {
   const now = useWatched(theme);
   const who = useWatched(session);
   const atEnd = (query.to || "now") === "now";
+  const nav = useRef<HTMLElement>(null);
+  useEffect(() => nav.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" }), [page]);
   return (
     <header class="bar">
       <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById("main")?.focus(); }}>to the content</a>
       <strong class="brand">tallyd</strong>
-      <nav aria-label="Pages">
+      <nav aria-label="Pages" ref={nav}>
         {PAGES.map(([id, title]) => (
-          <a key={id} href={linkTo(id)} aria-current={page === id || (id === "containers" && page === "container") ? "page" : undefined}>{title}</a>
+          <a key={id} href={linkTo(id)} aria-current={page === id || id === `${page}s` ? "page" : undefined}>{title}</a>
         ))}
       </nav>
       <span class="ends">
@@ -168,6 +174,7 @@ function Foot() {
 const KEYS: [string, string][] = [
   ["/", "search"],
   ["g c", "containers"],
+  ["g s", "services"],
   ["g l", "logs"],
   ["g i", "images"],
   ["g e", "changes"],
@@ -199,7 +206,10 @@ function Help({ close }: { close: () => void }) {
 const VIEWS: Record<string, () => JSX.Element> = {
   containers: Containers,
   container: ContainerPage,
+  services: Services,
+  service: ServicePage,
   logs: Logs,
+  "logs/patterns": LogPatterns,
   images: Images,
   changes: Changes,
   hosts: Hosts,
@@ -207,7 +217,7 @@ const VIEWS: Record<string, () => JSX.Element> = {
 };
 
 export function App() {
-  const { page } = useRoute();
+  const { page, part } = useRoute();
   const [help, setHelp] = useState(false);
   const out = useWatched(signedOut);
   const known = useWatched(session);
@@ -224,12 +234,13 @@ export function App() {
     "]": () => shiftRange(0.5),
     ...Object.fromEntries(PAGES.map(([id, , key]) => [`g ${key}`, () => goTo(linkTo(id))])),
   });
-  const View = VIEWS[page] ?? Containers;
+  const view = [`${page}/${part}`, page].find((one) => VIEWS[one]) ?? "containers";
+  const View = VIEWS[view];
   if (out) return <SignIn />;
   return (
     <>
       <Top help={() => setHelp(true)} />
-      {known ? <View key={page} /> : <main class="page" />}
+      {known ? <View key={view} /> : <main class="page" />}
       <Foot />
       {help && <Help close={() => setHelp(false)} />}
     </>

@@ -16,6 +16,7 @@ export interface Rates {
   tx: number | null;
   read: number | null;
   write: number | null;
+  throttled: number | null;
 }
 
 export interface Trend {
@@ -52,7 +53,7 @@ export const changes = new Watched(0);
 /** The time of the newest reading that was seen, in ms; NaN: none yet. */
 export const newest = new Watched(NaN);
 
-const UNKNOWN: Rates = { rx: null, tx: null, read: null, write: null };
+const UNKNOWN: Rates = { rx: null, tx: null, read: null, write: null, throttled: null };
 export const keyOf = (host: string | undefined, id: string | undefined) => `${host}/${id}`;
 
 // ---- Drawing a few times a second, whatever arrives
@@ -101,6 +102,7 @@ export function ratesOf(old: Reading, now: Reading): Rates {
     tx: growth(old.net_tx_bytes, now.net_tx_bytes, seconds),
     read: growth(old.blk_read_bytes, now.blk_read_bytes, seconds),
     write: growth(old.blk_write_bytes, now.blk_write_bytes, seconds),
+    throttled: growth(old.throttled_ns, now.throttled_ns, seconds),
   };
 }
 
@@ -227,6 +229,7 @@ function takeTrends(answer: Series) {
         tx: lastOf(series.net_tx_bytes),
         read: lastOf(series.blk_read_bytes),
         write: lastOf(series.blk_write_bytes),
+        throttled: null,
       };
     row.version++;
   }

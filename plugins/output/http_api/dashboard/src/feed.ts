@@ -50,6 +50,8 @@ export interface FeedOptions {
   at: number;
   /** A regular expression, which the stream does not know: applied here to what arrives. */
   regex?: string;
+  /** The pattern that lines are of, which the stream does not know, either. */
+  pattern?: string;
   /** So many lines around each that is found, of those that are stored. */
   around?: number;
 }
@@ -171,7 +173,7 @@ export class Feed {
   }
 
   private openStream(params: Params, position: string | null | undefined) {
-    const { regex } = this.options;
+    const { regex, pattern } = this.options;
     let wanted: RegExp | null = null;
     try {
       if (regex) wanted = new RegExp(regex.replace(/^\(\?i\)/, ""), regex.startsWith("(?i)") ? "i" : "");
@@ -179,7 +181,7 @@ export class Feed {
       return; // written in a way that browsers do not know: then only what is stored is shown
     }
     const arrived = (row: LogLine) => {
-      if (wanted && !wanted.test(row.message)) return;
+      if ((wanted && !wanted.test(row.message)) || (pattern && row.pattern !== pattern)) return;
       this.waiting.push(row);
       if (!this.loading && !this.frame) this.frame = setTimeout(this.flush, 50);
     };

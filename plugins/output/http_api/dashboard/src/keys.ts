@@ -1,6 +1,8 @@
 // Keys.  Parts of the page say which they take while they are shown; the newest comes first.  None
 // is taken from a field that is being typed into, except Escape.
-import { useLayoutEffect, useRef } from "preact/hooks";
+import type { RefObject } from "preact";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { reveal } from "./virtual";
 
 export type Keys = Record<string, () => void>;
 
@@ -51,4 +53,19 @@ export function focusSearch() {
   const field = document.querySelector<HTMLInputElement>("input[type=search]");
   field?.focus();
   field?.select();
+}
+
+const HEAD = 30; // of a table
+
+/** Up, down and into the rows of a table of which only a part may be in the document; returns where. */
+export function useRowKeys(box: RefObject<HTMLElement | null>, rows: number, height: number, open: (i: number) => void): number {
+  const [at, setAt] = useState(-1);
+  const move = (step: number) => {
+    const next = Math.max(0, Math.min(rows - 1, at + step));
+    setAt(next);
+    if (box.current) reveal(box.current, next, height, HEAD);
+  };
+  const enter = () => at >= 0 && at < rows && open(at);
+  useKeys({ "/": focusSearch, j: () => move(1), k: () => move(-1), ArrowDown: () => move(1), ArrowUp: () => move(-1), Enter: enter, o: enter });
+  return at;
 }

@@ -1,7 +1,7 @@
 // Small things that all pages use: figures, signs, sparklines, and what is shown when there is
 // nothing to show.
 import type { ComponentChildren } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { Asked, Problem } from "./api";
 import { NONE, type Figure } from "./format";
 import type { Column } from "./types";
@@ -141,19 +141,26 @@ export async function copy(text: string): Promise<boolean> {
   }
 }
 
-/** The table in the same section, as a spreadsheet takes it. */
-export function CopyTable() {
+export function CopyButton({ text }: { text: () => string }) {
   const [copied, set] = useState(false);
-  const onCopy = async (button: HTMLElement) => {
-    const rows = [...(button.closest("main, section")?.querySelectorAll("tr") ?? [])];
-    const text = rows.map((row) => [...row.cells].map((cell) => cell.innerText.trim().replace(/\s+/g, " ")).join("\t")).join("\n");
-    set(await copy(`${text}\n`));
+  const onCopy = async () => {
+    set(await copy(text()));
     setTimeout(() => set(false), 2000);
   };
-  return <button onClick={(event) => void onCopy(event.currentTarget)} title="copy the table, to paste into a spreadsheet">{copied ? "copied" : "copy"}</button>;
+  return <button onClick={() => void onCopy()} title="copy the table, to paste into a spreadsheet">{copied ? "copied" : "copy"}</button>;
 }
 
-/** Where the keyboard is, among rows that may not be in the document. */
+/** The table in the same section, as a spreadsheet takes it. */
+export function CopyTable() {
+  const button = useRef<HTMLSpanElement>(null);
+  const text = () => {
+    const rows = [...(button.current?.closest("main, section")?.querySelectorAll("tr") ?? [])];
+    return rows.map((row) => [...row.cells].map((cell) => cell.innerText.trim().replace(/\s+/g, " ")).join("\t")).join("\n") + "\n";
+  };
+  return <span ref={button}><CopyButton text={text} /></span>;
+}
+
+/** Counts up; for what grows old by itself. */
 export function useEvery(milliseconds: number): number {
   const [n, set] = useState(0);
   useEffect(() => {

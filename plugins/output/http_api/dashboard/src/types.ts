@@ -75,6 +75,7 @@ export interface LogLine {
   message: string;
   level: string | null;
   sequence: number;
+  pattern?: string | null;
   /** Not found itself, but beside a line that was. */
   context?: boolean;
 }

@@ -1,85 +1,133 @@
-// What changed about services: images, limits, configuration, restarts; newest first.
+// What changed about services: images, limits, configuration, restarts; newest first, each with what it
+// did.  On a phone rows are boxes, which have lost the roles of a table's: so these are said.
+import { useEffect, useRef, useState } from "preact/hooks";
 import { getAll, useAsked } from "../api";
-import { bytes, clock, dateTime, day, join, ms, NONE, plural, shortId } from "../format";
+import { type Change, differences, KINDS, kindOf, rankOf, summaryOf } from "../change";
+import { EffectOf, Judged, useEffectOf, verdictOf } from "../effect";
+import { clock, dateTime, day, ms, NONE, plural, timeOf } from "../format";
 import { focusSearch, useKeys } from "../keys";
 import { CopyTable, Empty, Shown, Sign } from "../parts";
 import { linkTo, rangeOf, setQuery, useRoute } from "../route";
 import { useTitle } from "../virtual";
 
-type Parts = Record<string, unknown> | null;
-
-interface Change {
-  time: string;
-  host: string;
-  service: string | null;
-  kind: string;
-  container_id: string | null;
-  name: string | null;
-  before: Parts;
-  after: Parts;
-}
-
 const MOST = 2000;
 const SHOWN = 6;
-const KINDS: Record<string, [string, "ok" | "look" | "act"]> = {
-  image: ["image", "look"],
-  config: ["configuration", "ok"],
-  limits: ["limits", "ok"],
-  mounts: ["mounts", "ok"],
-  env_names: ["environment", "ok"],
-  network: ["network", "ok"],
-  restart: ["restart", "look"],
-  oom: ["out of memory", "act"],
-  health: ["health", "ok"],
-  scaled: ["scaled", "ok"],
-  host: ["host", "look"],
-  mark: ["mark", "ok"],
-};
+const LANES = 8;
+const HEADS = ["time", "service", "kind", "what", "effect", "container", "host"];
 
-function valueText(kind: string, name: string, value: unknown): string {
-  if (value === null || value === undefined) return NONE;
-  if (kind === "env_names") return "another value"; // what is stored is a hash
-  if (kind === "limits" && typeof value === "number" && name.includes("mem")) return value > 0 ? join(bytes(value)) : "none";
-  const text = typeof value === "string" ? value : JSON.stringify(value);
-  if (/^\d{4}-\d\d-\d\dT.*Z$/.test(text)) return dateTime(ms(text));
-  return /^sha256:[0-9a-f]{64}$/.test(text) ? shortId(text) : text;
+/** What happened to one service at one moment: a deployment is often several changes. */
+interface Moment {
+  key: string;
+  at: number;
+  /** The one that tells most. */
+  main: Change;
+  all: Change[];
 }
 
-/** Each member that is different; of one that is only on one side, that it came or went. */
-function differences(change: Change): string[] {
-  const { before, after, kind } = change;
-  if (kind === "oom") return ["its memory limit was hit"];
-  // An image's name stays when its tag has moved.
-  const same = (name: string) => JSON.stringify(before?.[name]) === JSON.stringify(after?.[name]);
-  const names = [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])].filter((name) => name === "image" || !same(name));
-  return names.map((name) => {
-    const [old, now] = [before?.[name], after?.[name]];
-    if (kind === "env_names") return old === undefined ? `${name} added` : now === undefined ? `${name} removed` : `${name} changed`;
-    if (old === undefined) return `${name}: ${valueText(kind, name, now)}`;
-    if (same(name) || (now === undefined && kind === "restart")) return `${name}: ${valueText(kind, name, old)}`;
-    if (now === undefined) return `${name}: ${valueText(kind, name, old)} → ${NONE}`;
-    return `${name}: ${valueText(kind, name, old)} → ${valueText(kind, name, now)}`;
-  });
+function momentsOf(changes: Change[]): Moment[] {
+  const found = new Map<string, Moment>();
+  for (const change of changes) {
+    const key = `${change.time} ${change.host} ${change.service}`;
+    const moment = found.get(key);
+    if (moment) moment.all.push(change);
+    else found.set(key, { key, at: ms(change.time), main: change, all: [change] });
+  }
+  for (const moment of found.values()) {
+    moment.all.sort((a, b) => rankOf(a) - rankOf(b));
+    moment.main = moment.all[0];
+  }
+  return [...found.values()];
 }
 
-function Row({ change, newDay }: { change: Change; newDay: boolean }) {
-  const [title, sign] = KINDS[change.kind] ?? [change.kind, "ok"];
-  const at = ms(change.time);
-  const all = differences(change);
-  const sick = change.kind === "health" && JSON.stringify(change.after ?? {}).includes("unhealthy");
+// ---- Swimlanes
+
+function Lanes({ moments, range, chosen }: { moments: Moment[]; range: [number, number]; chosen: string | undefined }) {
+  const lanes = new Map<string, Moment[]>();
+  for (const moment of moments) {
+    const name = moment.main.service ?? "";
+    lanes.set(name, [...(lanes.get(name) ?? []), moment]);
+  }
+  // What is restarted again and again must not hide what was deployed once.
+  const best = (all: Moment[]) => Math.min(...all.map((moment) => rankOf(moment.main)));
+  const shown = [...lanes].sort(([, a], [, b]) => best(a) - best(b)).slice(0, LANES);
+  const left = (at: number) => ((at - range[0]) / Math.max(1, range[1] - range[0])) * 100;
   return (
-    <tr>
-      <th scope="row" title={change.time}>{newDay && <b>{day(at).slice(5)} </b>}{clock(at)}</th>
-      <td>{change.service ? <a href={linkTo("logs", "", { service: change.service, at: change.time })} title="what it said then">{change.service}</a> : <span class="none">{NONE}</span>}</td>
-      <td><Sign kind={sick ? "act" : sign}>{title}</Sign></td>
-      <td class="many">
-        {all.slice(0, SHOWN).map((text) => <span key={text} class="change">{text}</span>)}
-        {all.length > SHOWN && <span class="dim">and {all.length - SHOWN} more</span>}
-        {all.length === 0 && <span class="none">{NONE}</span>}
-      </td>
-      <td>{change.container_id ? <a href={linkTo("container", change.name ?? change.container_id, { host: change.host, id: change.container_id, at: change.time })}>{change.name ?? change.container_id.slice(0, 12)}</a> : <span class="none">{NONE}</span>}</td>
-      <td>{change.host}</td>
-    </tr>
+    <div class="lanes" role="group" aria-label="Changes over time, by service">
+      {shown.map(([name, all]) => (
+        <div key={name} class="lane">
+          <span class="of" title={name}>{name ? <a href={linkTo("service", name)}>{name}</a> : <span class="dim">everything</span>}</span>
+          <span class="line">
+            {all.map(({ key, at, main }) => (
+              <button key={key} class={`sign ${kindOf(main).urgency}`} style={{ left: `${left(at)}%` }} aria-pressed={main.id === chosen} title={`${clock(at)} ${summaryOf(main)}`} aria-label={`${clock(at)} ${name}: ${summaryOf(main)}`}
+                onClick={() => setQuery({ change: main.id === chosen ? undefined : main.id }, true)}>{kindOf(main).sign}</button>
+            ))}
+          </span>
+        </div>
+      ))}
+      {lanes.size > LANES && <p class="dim">and {plural(lanes.size - LANES, "service")} more below</p>}
+    </div>
+  );
+}
+
+// ---- Rows
+
+/** Whether it has been in sight; what is not costs no request. */
+function useSeen() {
+  const box = useRef<HTMLTableCellElement>(null);
+  const [seen, set] = useState(false);
+  useEffect(() => {
+    if (!box.current || seen) return;
+    const watcher = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && set(true));
+    watcher.observe(box.current);
+    return () => watcher.disconnect();
+  }, [seen]);
+  return { box, seen };
+}
+
+function Verdict({ change, open }: { change: Change; open: boolean }) {
+  const { box, seen } = useSeen();
+  const asked = useEffectOf(seen ? change.id : undefined);
+  const effect = asked.data;
+  return (
+    <td role="cell" ref={box} class="many">
+      <button class="plain" aria-expanded={open} title="before and after" onClick={() => setQuery({ change: open ? undefined : change.id }, true)}>
+        <span aria-hidden="true">{open ? "▾" : "▸"} </span>
+        {effect ? <Judged verdict={effect.verdict}>{verdictOf(effect)}</Judged> : asked.error ? <span class="dim">not compared</span> : <span class="dim">…</span>}
+      </button>
+    </td>
+  );
+}
+
+function What({ change }: { change: Change }) {
+  const all = differences(change);
+  return (
+    <>
+      {all.slice(0, SHOWN).map((text) => <span key={text} class="change">{text}</span>)}
+      {all.length > SHOWN && <span class="dim">and {all.length - SHOWN} more</span>}
+      {all.length === 0 && <span class="none">{NONE}</span>}
+    </>
+  );
+}
+
+function Row({ moment, newDay, open }: { moment: Moment; newDay: boolean; open: boolean }) {
+  const { main, all, at } = moment;
+  const row = useRef<HTMLTableRowElement>(null);
+  useEffect(() => {
+    if (open) row.current?.scrollIntoView({ block: "nearest" });
+  }, [open]);
+  return (
+    <>
+      <tr role="row" ref={row} class={open ? "here" : ""}>
+        <th role="rowheader" scope="row" title={main.time}>{newDay && <b>{day(at).slice(5)} </b>}{clock(at)}</th>
+        <td role="cell">{main.service ? <a href={linkTo("service", main.service, { change: main.id })}>{main.service}</a> : <span class="none">{NONE}</span>}</td>
+        <td role="cell" class="many">{all.map((change) => <span key={change.id} class="change"><Sign kind={kindOf(change).urgency}>{kindOf(change).title}</Sign></span>)}</td>
+        <td role="cell" class="many">{all.map((change) => <What key={change.id} change={change} />)}</td>
+        <Verdict change={main} open={open} />
+        <td role="cell" class="wide-only">{main.container_id ? <a href={linkTo("container", main.name ?? main.container_id, { host: main.host, id: main.container_id, at: main.time, change: main.id })}>{main.name ?? main.container_id.slice(0, 12)}</a> : <span class="none">{NONE}</span>}</td>
+        <td role="cell" class="wide-only">{main.host}</td>
+      </tr>
+      {open && <tr role="row" class="unfolded"><td role="cell" colSpan={HEADS.length}><EffectOf id={main.id} /></td></tr>}
+    </>
   );
 }
 
@@ -88,16 +136,16 @@ export function Changes() {
   const { query } = here;
   const range = rangeOf(here);
   useTitle("Changes");
-  useKeys({ "/": focusSearch });
+  useKeys({ "/": focusSearch, Escape: () => setQuery({ change: undefined }, true) });
   const asked = useAsked(`changes ${query.host} ${range.from} ${range.to}`, async (signal) =>
-    (await getAll<Change>("/tables/container_changes", { from: range.from, to: range.to, host: query.host || undefined, order: "desc", limit: 500 }, MOST, signal)).rows, range.live ? 10_000 : 0);
+    (await getAll<Change>("/changes", { from: range.from, to: range.to, host: query.host || undefined, limit: 500 }, MOST, signal)).rows, range.live ? 10_000 : 0);
   const words = (query.q ?? "").toLowerCase();
   const chosen = (all: Change[]) => all.filter((change) => {
     if (query.kind && change.kind !== query.kind) return false;
-    return !words || [change.service, change.name, change.kind, ...differences(change)].some((text) => text?.toLowerCase().includes(words));
+    return !words || [change.service, change.name, kindOf(change).title, ...differences(change)].some((text) => text?.toLowerCase().includes(words));
   });
   return (
-    <main class="page" id="main" tabIndex={-1}>
+    <main class="page boxes" id="main" tabIndex={-1}>
       <div class="tools">
         <h1>Changes</h1>
         <label class="grow">
@@ -108,24 +156,25 @@ export function Changes() {
           show{" "}
           <select value={query.kind ?? ""} onChange={(event) => setQuery({ kind: event.currentTarget.value })}>
             <option value="">all changes</option>
-            {Object.entries(KINDS).map(([kind, [title]]) => <option key={kind} value={kind}>{title}</option>)}
+            {Object.entries(KINDS).map(([kind, { title }]) => <option key={kind} value={kind}>{title}</option>)}
           </select>
         </label>
         <CopyTable />
       </div>
       <Shown asked={asked} what="The list of changes">
         {(all) => {
-          const found = chosen(all);
+          const found = momentsOf(chosen(all));
           if (all.length === 0)
             return <Empty title="Nothing changed in this range"><p>Here would be each new image, limit, setting, restart and OOM kill of a service. They are found by <code>conf.d/docker_status.conf</code>. <button onClick={() => setQuery({ from: "now-30d", to: undefined })}>Look at the last 30 days</button></p></Empty>;
           if (found.length === 0) return <Empty title="No change matches"><p><button onClick={() => setQuery({ q: undefined, kind: undefined })}>Show all</button></p></Empty>;
           return (
             <>
-              <p class="dim">{plural(found.length, "change")}{all.length >= MOST && `, the newest; there are more before ${dateTime(ms(all[all.length - 1].time))}`}</p>
+              <Lanes moments={found} range={[timeOf(range.from), timeOf(range.to)]} chosen={query.change} />
+              {all.length >= MOST && <p class="dim">The newest {plural(all.length, "change")}; there are more before {dateTime(ms(all[all.length - 1].time))}.</p>}
               <div class="scroll" tabIndex={0} role="region" aria-label="Changes">
-                <table class="grid free">
-                  <thead><tr><th scope="col">time</th><th scope="col">service</th><th scope="col">kind</th><th scope="col">what</th><th scope="col">container</th><th scope="col">host</th></tr></thead>
-                  <tbody>{found.map((change, i) => <Row key={`${change.time} ${change.host} ${change.service} ${change.kind} ${change.container_id}`} change={change} newDay={i === 0 || day(ms(found[i - 1].time)) !== day(ms(change.time))} />)}</tbody>
+                <table role="table" class="grid free">
+                  <thead role="rowgroup"><tr role="row">{HEADS.map((head) => <th key={head} role="columnheader" scope="col">{head}</th>)}</tr></thead>
+                  <tbody role="rowgroup">{found.map((moment, i) => <Row key={moment.key} moment={moment} newDay={i === 0 || day(found[i - 1].at) !== day(moment.at)} open={moment.all.some((change) => change.id === query.change)} />)}</tbody>
                 </table>
               </div>
             </>

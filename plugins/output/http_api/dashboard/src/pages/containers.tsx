@@ -2,44 +2,22 @@
 // document, and each is laid out for itself (.rows), so that what changes in one moves no other.  Boxes
 // that are no table's have lost its roles, so these are said.
 import { memo } from "preact/compat";
-import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useMemo, useRef } from "preact/hooks";
 import { get, useAsked, useWatched, type Page } from "../api";
 import { containers, keyOf, listNow, type Row, showGone, trendOver } from "../containers";
 import { bytes, diskRate, duration, percent, rate } from "../format";
-import { focusSearch, useKeys } from "../keys";
-import { Bar, copy, Empty, Failed, Num, Sign, Skeleton, Spark, useEvery } from "../parts";
+import { useRowKeys } from "../keys";
+import { useOrder } from "../order";
+import { Bar, CopyButton, Empty, Failed, Num, Sign, Skeleton, Spark, useEvery } from "../parts";
 import { goTo, linkTo, rangeOf, setQuery, useRoute } from "../route";
 import { asTsv, compare, cpuLimitOf, FIELDS, fieldOf, type Group, GROUPINGS, groupsOf, limitOf, matches, noteOf, shareOf, totalOf, upOf, wordsOf } from "../table";
 import type { Version } from "../types";
-import { reveal, sliceOf, useTitle, useView } from "../virtual";
+import { sliceOf, useTitle, useView } from "../virtual";
 
 const ROW = 32;
-const SORT_EVERY = 5000;
 const AROUND = 4; // rows that are drawn beyond what is seen
 
 type Item = { group: Group; folded: boolean } | { row: Row };
-
-// ---- Order, which stays as it is while the pointer is over the table
-
-function useOrder(rows: Row[], sort: string, held: { current: boolean }): Row[] {
-  const tick = useEvery(SORT_EVERY);
-  const last = useRef<{ keys: string[]; sort: string; tick: number; of: Row[]; sorted: Row[] }>({ keys: [], sort: "", tick: -1, of: [], sorted: [] });
-  const down = sort.startsWith("-");
-  const field = fieldOf(sort.replace("-", ""));
-  const again = last.current.sort !== sort || (last.current.tick !== tick && !held.current) || last.current.keys.length !== rows.length;
-  if (!again) {
-    if (last.current.of === rows) return last.current.sorted;
-    const byKey = new Map(rows.map((row) => [row.key, row]));
-    const ordered = last.current.keys.map((key) => byKey.get(key)).filter((row): row is Row => row !== undefined);
-    if (ordered.length === rows.length) {
-      Object.assign(last.current, { of: rows, sorted: ordered });
-      return ordered;
-    }
-  }
-  const sorted = [...rows].sort((a, b) => compare(a, b, field, down));
-  last.current = { keys: sorted.map((row) => row.key), sort, tick, of: rows, sorted };
-  return sorted;
-}
 
 // ---- Cells
 
@@ -132,13 +110,14 @@ const Line = memo(
 
 interface GroupProps {
   group: Group;
+  by: string;
   folded: boolean;
   fold: (name: string) => void;
   here: boolean;
   index: number;
 }
 
-const GroupLine = memo(({ group, folded, fold, here, index }: GroupProps) => {
+const GroupLine = memo(({ group, by, folded, fold, here, index }: GroupProps) => {
   const sick = group.rows.filter((row) => row.info.health === "unhealthy").length;
   const off = group.rows.filter((row) => row.info.state !== "running").length;
   const { rows } = group;
@@ -149,6 +128,7 @@ const GroupLine = memo(({ group, folded, fold, here, index }: GroupProps) => {
         <button class="fold" aria-expanded={!folded} onClick={() => fold(group.name)}>
           <span aria-hidden="true">{folded ? "▸" : "▾"}</span> {group.title} <small>{rows.length}</small>
         </button>
+        {by === "service" && group.name && <a class="side" href={linkTo("service", group.name)} aria-label={`the service ${group.name}`}>charts</a>}
         {group.name && services.length > 0 && services.length < 20 && <a class="side" href={linkTo("logs", "", { service: services.join() })} aria-label={`logs of ${group.title}`}>logs</a>}
       </th>
       <td role="cell" class="c-state">{off ? <span class="dim">{off} not running</span> : null}</td>
@@ -219,7 +199,7 @@ const highest = (rows: Row[], of: "cpu" | "mem") => {
   return most || undefined;
 };
 
-function useOutdated(): Map<string, string> {
+export function useOutdated(): Map<string, string> {
   const asked = useAsked("outdated", () => get<Page<Version>>("/images/versions", { outdated: "yes", limit: 1000 }), 60_000);
   return useMemo(() => {
     const found = new Map<string, string>();
@@ -227,6 +207,11 @@ function useOutdated(): Map<string, string> {
       for (const one of version.containers) if (one.outdated) found.set(keyOf(version.host, one.container_id), one.outdated_since ?? "some time");
     return found;
   }, [asked.data]);
+}
+
+function rowsBy(sort: string): (a: Row, b: Row) => number {
+  const field = fieldOf(sort.replace("-", ""));
+  return (a, b) => compare(a, b, field, sort.startsWith("-"));
 }
 
 export function Containers() {
@@ -239,7 +224,6 @@ export function Containers() {
   const box = useRef<HTMLDivElement>(null);
   const view = useView(box, (ROW * AROUND) / 2);
   const minute = useEvery(10_000);
-  const [at, setAt] = useState(-1);
   const outdated = useOutdated();
   useTitle("Containers");
   useEffect(() => showGone(query.show === "gone"), [query.show]);
@@ -247,7 +231,7 @@ export function Containers() {
 
   // Scrolling alone changes nothing of this.
   const found = useMemo(() => chosen(list.rows.values(), query), [list.round, list.rows, query.q, query.host, query.show]);
-  const rows = useOrder(found, sort, held);
+  const rows = useOrder(found, sort, rowsBy, held);
   const folded = new Set((query.fold ?? "").split("|").filter((name, _, all) => name || all.length > 1));
   const items = useMemo(() => {
     const grouped = groupsOf(rows, by);
@@ -267,18 +251,11 @@ export function Containers() {
   const folder = useRef(fold);
   folder.current = fold;
   const latestFold = useCallback((name: string) => folder.current(name), []);
-  const move = (step: number) => {
-    const next = Math.max(0, Math.min(items.length - 1, at + step));
-    setAt(next);
-    if (box.current) reveal(box.current, next, ROW, 30);
-  };
-  const open = () => {
-    const item = items[at];
-    if (!item) return;
+  const at = useRowKeys(box, items.length, ROW, (i) => {
+    const item = items[i];
     if ("row" in item) goTo(linkTo("container", item.row.info.name, { host: item.row.info.host, id: item.row.info.container_id }));
     else fold(item.group.name);
-  };
-  useKeys({ "/": focusSearch, j: () => move(1), k: () => move(-1), ArrowDown: () => move(1), ArrowUp: () => move(-1), Enter: open, o: open });
+  });
 
   return (
     <main class="page containers" id="main" tabIndex={-1}>
@@ -301,7 +278,7 @@ export function Containers() {
                   <Line key={item.row.key} row={item.row} version={item.row.drawn} minute={minute} here={first + i === at} ofLimit={query.cpu === "limit"}
                     top={top} memTop={memTop} indent={items.length > rows.length || folded.size > 0} outdated={outdated.get(item.row.key)} index={first + i + 2} />
                 ) : (
-                  <GroupLine key={`group ${item.group.name}`} group={item.group} folded={item.folded} fold={latestFold} here={first + i === at} index={first + i + 2} />
+                  <GroupLine key={`group ${item.group.name}`} group={item.group} by={by} folded={item.folded} fold={latestFold} here={first + i === at} index={first + i + 2} />
                 ),
               )}
               {end < items.length && <tr class="gap" aria-hidden="true" style={{ height: `${(items.length - end) * ROW}px` }}><td colSpan={FIELDS.length} /></tr>}
@@ -314,11 +291,6 @@ export function Containers() {
 }
 
 function Tools({ query, by, rows }: { query: Record<string, string>; by: string; rows: Row[] }) {
-  const [copied, setCopied] = useState(false);
-  const onCopy = async () => {
-    setCopied(await copy(asTsv(rows)));
-    setTimeout(() => setCopied(false), 2000);
-  };
   return (
     <div class="tools">
       <h1>Containers</h1>
@@ -354,7 +326,7 @@ function Tools({ query, by, rows }: { query: Record<string, string>; by: string;
           <option value="own">each its own</option>
         </select>
       </label>
-      <button onClick={onCopy} title="copy the table, to paste into a spreadsheet">{copied ? "copied" : "copy"}</button>
+      <CopyButton text={() => asTsv(rows)} />
     </div>
   );
 }

@@ -1,16 +1,16 @@
 // Logs of all containers, or some: what is stored and what arrives in one list.
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { ask, address, useWatched } from "../api";
+import { address, ask, get, type Page, useAsked, useWatched } from "../api";
 import { changes, containers } from "../containers";
 import { dateTime, timeOf } from "../format";
 import { focusSearch, useKeys } from "../keys";
 import { Histogram } from "../histogram";
 import { LogView, logSize } from "../logview";
 import { save } from "../parts";
-import { rangeOf, setQuery, useRoute, type Route } from "../route";
+import { linkTo, rangeOf, setQuery, useRoute, type Route } from "../route";
 import { useTitle } from "../virtual";
 
-const LEVELS: [string, string, string[]][] = [
+export const LEVELS: [string, string, string[]][] = [
   ["", "all levels", []],
   ["notice", "notice and worse", ["notice", "warning", "error", "critical"]],
   ["warning", "warning and worse", ["warning", "error", "critical"]],
@@ -50,14 +50,14 @@ export function searchOf(query: Record<string, string>) {
   const levels = LEVELS.find(([id]) => id === (query.level ?? ""))?.[2] ?? [];
   const common = { q: texts, level: levels, stream: query.stream || undefined };
   return {
-    params: { ...common, regex: regex?.api },
+    params: { ...common, regex: regex?.api, pattern: query.pattern || undefined },
     stream: common,
     regex: regex?.api,
     searched: [...texts, ...(regex?.here ? [regex.here] : [])],
   };
 }
 
-const narrowed = (query: Record<string, string>) => !!(query.q || query.also || query.level || query.stream);
+const narrowed = (query: Record<string, string>) => !!(query.q || query.also || query.level || query.stream || query.pattern);
 
 /** Lines around each that is found; where nothing is searched, all are there anyway. */
 export function aroundOf(query: Record<string, string>): number | undefined {
@@ -85,8 +85,32 @@ export function feedOptions(route: Route) {
       at,
       regex,
       around: aroundOf(query),
+      pattern: query.pattern || undefined,
     },
   };
+}
+
+/** Lines one by one, or what they have in common. */
+export function Tabs({ part }: { part: string }) {
+  const { query } = useRoute();
+  const kept = Object.fromEntries(["service", "level"].filter((name) => query[name]).map((name) => [name, query[name]]));
+  return (
+    <nav class="tabs" aria-label="Views of the log">
+      <a href={linkTo("logs", "", kept)} aria-current={part === "" ? "page" : undefined}>lines</a>
+      <a href={linkTo("logs", "patterns", kept)} aria-current={part === "patterns" ? "page" : undefined}>patterns</a>
+    </nav>
+  );
+}
+
+/** The pattern whose lines are shown; what it is like is asked for, the address has only its id. */
+function PatternChip({ id, service }: { id: string; service: string | undefined }) {
+  const asked = useAsked(`pattern ${id} ${service}`, async (signal) => (await get<Page<{ id: string; template: string }>>("/logs/patterns", { service, from: "now-30d", limit: 1000 }, signal)).data.find((one) => one.id === id)?.template);
+  const text = asked.data ?? `pattern ${id}`;
+  return (
+    <button class="chip" title={text} onClick={() => setQuery({ pattern: undefined })} aria-label={`without the pattern ${text}`}>
+      {text} <span aria-hidden="true">×</span>
+    </button>
+  );
 }
 
 function Chosen({ query }: { query: Record<string, string> }) {
@@ -163,6 +187,7 @@ export function LogTools({ query, several }: { query: Record<string, string>; se
           {LEVELS.map(([id, title]) => <option key={id} value={id}>{title}</option>)}
         </select>
       </label>
+      {query.pattern && <PatternChip id={query.pattern} service={query.service || undefined} />}
       {several && <Chosen query={query} />}
       <label>
         <span class="hidden">Stream</span>
@@ -195,7 +220,7 @@ export const addField = (query: Record<string, string>) => (text: string) => {
 
 export function NoLines({ query }: { query: Record<string, string> }) {
   return narrowed(query) ? (
-    <p>Nothing matches in this range. <button onClick={() => setQuery({ q: undefined, also: undefined, level: undefined, stream: undefined })}>Search nothing</button></p>
+    <p>Nothing matches in this range. <button onClick={() => setQuery({ q: undefined, also: undefined, level: undefined, stream: undefined, pattern: undefined })}>Search nothing</button></p>
   ) : (
     <p>Here would be what containers print. If it is never here, logs are off: set <code>enabled = yes</code> in <code>conf.d/docker_logs.conf</code> and restart tallyd.</p>
   );
@@ -222,6 +247,7 @@ export function Logs() {
     <main class="page" id="main" tabIndex={-1}>
       <div class="tools">
         <h1>Logs</h1>
+        <Tabs part="" />
         <LogTools query={query} several />
         <label>
           <span class="hidden">Jump to a time</span>
