@@ -507,11 +507,14 @@ def test_effects_of_changes(same, rolled, window):
         effect = same(f"/api/v1/changes/{change['id']}/effect?window={window}").json
         assert effect["change"] == change
         by_name = {metric["name"]: metric for metric in effect["metrics"]}
-        assert list(by_name) == ["cpu", "memory", "network", "disk", "throttling", "lines_error", "lines_warning", "lines", "ends"]
+        assert list(by_name) == ["cpu", "memory", "memory_growth", "network", "disk", "throttling", "lines_error", "lines_warning", "lines", "ends"]
         if change["kind"] == "image" and window == "1h":
             assert effect["containers"] == 1 and effect["step"] == 60
             assert by_name["cpu"]["before"]["n"] == 60 and by_name["cpu"]["after"]["n"] >= 55
             assert by_name["memory"]["after"]["mean"] > by_name["memory"]["before"]["mean"]
+            new, = effect["patterns"]["new"]
+            assert (new["pattern"], new["before"], new["after"]) == (PATTERNS[0], 0, 99)
+        assert (effect["patterns"] is None) == (change["service"] is None)
     same("/api/v1/changes/abc-0/effect", 404)
     same("/api/v1/changes/x/effect", 404)
 

@@ -49,7 +49,9 @@ static void make(struct series *ret, double remember, double noise, double hour,
 	}
 }
 
-static enum effect_verdict judge(const struct series *series, bool day)
+typedef void compare_fn(const struct effect_input *input, struct effect_result *ret);
+
+static enum effect_verdict judge_by(compare_fn *compare, const struct series *series, bool day)
 {
 	struct effect_result result;
 	const struct effect_input input = {.before = {series->before, POINTS},
@@ -58,9 +60,13 @@ static enum effect_verdict judge(const struct series *series, bool day)
 					   .day_after = {series->day_after, day ? POINTS : 0},
 					   .step = 60,
 					   .floor = 0.1};
-	effect_compare(&input, &result);
-	assert_int_equal(result.before.n, POINTS);
+	compare(&input, &result);
 	return result.verdict;
+}
+
+static enum effect_verdict judge(const struct series *series, bool day)
+{
+	return judge_by(effect_compare, series, day);
 }
 
 static int count(enum effect_verdict verdict, double remember, double noise, double factor,
@@ -129,6 +135,93 @@ static void what_comes_every_day_is_no_change(void **state)
 	assert_true(worse <= PAIRS * 5 / 100);
 }
 
+/* Of pairs that grow by so much of their level in a window, how many are called so. */
+static int count_growing(enum effect_verdict verdict, double remember, double noise, double growth,
+			 bool before, bool day)
+{
+	int n = 0;
+	seed = 11;
+	for (int i = 0; i < PAIRS; i++) {
+		struct series series;
+		make(&series, remember, noise, day ? 24.0 * i / PAIRS : -1, 1);
+		for (int k = 0; k < POINTS; k++)
+			(before ? series.before : series.after)[k] += 100 * growth * k / POINTS;
+		n += judge_by(effect_compare_growth, &series, day) == verdict;
+	}
+	print_message("remember %.2f noise %.2f grows %.2f %s day %d: %d of %d\n", remember, noise,
+		      growth, before ? "before" : "after", day, n, PAIRS);
+	return n;
+}
+
+static void noise_does_not_grow(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		for (int day = 0; day < 2; day++)
+			for (int better = 0; better < 2; better++)
+				assert_true(count_growing(better ? EFFECT_BETTER : EFFECT_WORSE,
+							  kinds[i].remember, kinds[i].noise, 0,
+							  false, day) <= PAIRS * 5 / 100);
+}
+
+/* It doubles within the window, so that its mean is half as much again. */
+static void a_leak_is_found_and_so_is_its_end(void **state)
+{
+	static const struct {
+		double remember, noise;
+	} of_memory[] = {{0, 0.1}, {0.5, 0.1}, {0.8, 0.05}};
+	(void)state;
+	for (size_t i = 0; i < sizeof(of_memory) / sizeof(*of_memory); i++)
+		for (int day = 0; day < 2; day++)
+			for (int before = 0; before < 2; before++)
+				assert_true(count_growing(before ? EFFECT_BETTER : EFFECT_WORSE,
+							  of_memory[i].remember, of_memory[i].noise,
+							  1, before, day) >= PAIRS * 90 / 100);
+}
+
+/* A start that takes a third of the window; a step within it; a spike. */
+static void what_rises_once_is_no_leak(void **state)
+{
+	int warm = 0, step = 0, spike = 0;
+	(void)state;
+	seed = 3;
+	for (int i = 0; i < PAIRS; i++) {
+		struct series series[3];
+		for (int k = 0; k < 3; k++)
+			make(&series[k], 0.5, 0.05, -1, 1);
+		for (int k = 0; k < POINTS; k++) {
+			series[0].after[k] *= 1 - 0.8 * exp(-k * 3.0 / (POINTS / 3.0));
+			series[1].after[k] *= k < POINTS * (i + 1) / (PAIRS + 1) ? 1 : 1.6;
+		}
+		series[2].after[i % POINTS] *= 50;
+		warm += judge_by(effect_compare_growth, &series[0], false) == EFFECT_WORSE;
+		step += judge_by(effect_compare_growth, &series[1], false) == EFFECT_WORSE;
+		spike += judge_by(effect_compare_growth, &series[2], false) == EFFECT_WORSE;
+	}
+	assert_true(warm <= PAIRS * 5 / 100 && step <= PAIRS * 5 / 100 && spike <= PAIRS * 5 / 100);
+}
+
+static void growth_is_per_hour(void **state)
+{
+	double before[12], after[24];
+	struct effect_result result;
+	(void)state;
+	for (int i = 0; i < 24; i++) {
+		before[i % 12] = 100;
+		after[i] = 100 + 2 * i;
+	}
+	const struct effect_input input = {
+		.before = {before, 12}, .after = {after, 24}, .step = 60, .floor = 1};
+	effect_compare_growth(&input, &result);
+	assert_int_equal(result.verdict, EFFECT_WORSE);
+	assert_float_equal(result.before.mean, 0, 1e-9);
+	assert_float_equal(result.after.mean, 120, 1e-9);
+	assert_float_equal(result.difference, 120, 1e-9);
+	const struct effect_input few = {.before = {before, 12}, .after = {after, 5}, .step = 60};
+	effect_compare_growth(&few, &result);
+	assert_int_equal(result.verdict, EFFECT_TOO_LITTLE);
+}
+
 static void gaps_and_short_windows_are_too_little(void **state)
 {
 	struct series series;
@@ -189,6 +282,10 @@ int main(void)
 		cmocka_unit_test(noise_is_no_change),
 		cmocka_unit_test(half_as_much_again_is_found),
 		cmocka_unit_test(what_comes_every_day_is_no_change),
+		cmocka_unit_test(noise_does_not_grow),
+		cmocka_unit_test(a_leak_is_found_and_so_is_its_end),
+		cmocka_unit_test(what_rises_once_is_no_leak),
+		cmocka_unit_test(growth_is_per_hour),
 		cmocka_unit_test(gaps_and_short_windows_are_too_little),
 		cmocka_unit_test(a_side_is_described_by_its_points),
 		cmocka_unit_test(rare_events_are_counted),

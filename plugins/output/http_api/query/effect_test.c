@@ -15,36 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EFFECT_BLOCKS_LEAST = 6 };
+#include "query/effect_blocks.h"
 
-static const double effect_alpha = 0.02, effect_alpha_day = 0.1, effect_alpha_counts = 0.05;
+static const double effect_alpha = 0.02, effect_alpha_counts = 0.05;
 static const double effect_least = 0.1;
-static const double effect_correlation_most = 0.8;
-
-struct blocks {
-	double points[EFFECT_POINTS_MAX];
-	uint32_t n_points; /* with gaps */
-	double mean;
-	double values[EFFECT_BLOCKS];
-	uint32_t n; /* without gaps */
-};
 
 /* ---- What a side is like ------------------------------------------------- */
-
-static int by_value(const void *a, const void *b)
-{
-	double left = *(const double *)a, right = *(const double *)b;
-	return (left > right) - (left < right);
-}
-
-/* By linear interpolation. */
-static double quantile(const double *sorted, uint32_t n, double q)
-{
-	double at = q * (n - 1);
-	uint32_t low = (uint32_t)at;
-	double part = at - low;
-	return low + 1 < n ? sorted[low] * (1 - part) + sorted[low + 1] * part : sorted[low];
-}
 
 static double slope(const struct effect_points *side, double mean, double step)
 {
@@ -76,106 +52,13 @@ static void describe(const struct effect_points *side, double step, struct effec
 		}
 	if (n == 0)
 		return;
-	qsort(sorted, n, sizeof(*sorted), by_value);
+	qsort(sorted, n, sizeof(*sorted), effect_by_value);
 	*ret = (struct effect_side){.n = n,
 				    .mean = sum / n,
-				    .p50 = quantile(sorted, n, 0.5),
-				    .p95 = quantile(sorted, n, 0.95),
+				    .p50 = effect_quantile(sorted, n, 0.5),
+				    .p95 = effect_quantile(sorted, n, 0.95),
 				    .max = sorted[n - 1]};
 	ret->per_hour = slope(side, ret->mean, step);
-}
-
-/* ---- Blocks --------------------------------------------------------------- */
-
-/* Of the points in a block at least half; less: it is a gap. */
-static double block_mean(const struct blocks *blocks, uint32_t from, uint32_t to)
-{
-	double sum = 0;
-	uint32_t n = 0;
-	for (uint32_t i = from; i < to; i++) {
-		if (isnan(blocks->points[i]))
-			continue;
-		sum += blocks->points[i];
-		n++;
-	}
-	return n > 0 && 2 * n >= to - from ? sum / n : NAN;
-}
-
-/* other: subtracted point by point; NULL: nothing is. */
-static void make_blocks(const struct effect_points *side, const struct effect_points *other,
-			struct blocks *ret)
-{
-	uint32_t n = side->n < EFFECT_BLOCKS ? side->n : EFFECT_BLOCKS, found = 0;
-	*ret = (struct blocks){.n_points = side->n};
-	for (uint32_t i = 0; i < side->n; i++) {
-		ret->points[i] = side->points[i] - (other ? other->points[i] : 0);
-		if (isnan(ret->points[i]))
-			continue;
-		ret->mean += ret->points[i];
-		found++;
-	}
-	ret->mean /= found ? found : 1;
-	for (uint32_t i = 0; i < n; i++) {
-		double mean = block_mean(ret, side->n * i / n, side->n * (i + 1) / n);
-		if (!isnan(mean))
-			ret->values[ret->n++] = mean;
-	}
-}
-
-static double blocks_mean(const struct blocks *blocks)
-{
-	double sum = 0;
-	for (uint32_t i = 0; i < blocks->n; i++)
-		sum += blocks->values[i];
-	return sum / blocks->n;
-}
-
-/* Sums of squares and of products of neighbours about the mean; a gap has no neighbours. */
-static void add_moments(const double *values, uint32_t n, double mean, double moments[3])
-{
-	for (uint32_t i = 0; i < n; i++) {
-		double here = values[i] - mean;
-		if (isnan(here))
-			continue;
-		moments[0] += here * here;
-		if (i + 1 < n && !isnan(values[i + 1]))
-			moments[1] += here * (values[i + 1] - mean);
-		moments[2]++;
-	}
-}
-
-/* Between neighbours.  A short series shows it too small (Kendall's correction). */
-static double correlation(const double moments[3])
-{
-	if (moments[0] <= 0)
-		return 0;
-	double r = moments[1] / moments[0];
-	r += (1 + 3 * r) / (moments[2] / 2);
-	return r < 0 ? 0 : r > effect_correlation_most ? effect_correlation_most : r;
-}
-
-/* Between the sums of neighbouring blocks of an AR(1) with so much of it between points. */
-static double between_blocks(double r, double length)
-{
-	double end = 1 - pow(r, length);
-	double below = length * (1 - r * r) - 2 * r * end;
-	return r > 0 && below > 0 ? r * end * end / below : 0;
-}
-
-/* By how much the variance is larger than that of independent blocks.  Points tell it best, since
- * there are many; what blocks show beyond chance is of a longer memory than an AR(1) has. */
-static double inflation(const struct blocks *before, const struct blocks *after)
-{
-	double points[3] = {0}, blocks[3] = {0};
-	add_moments(before->points, before->n_points, before->mean, points);
-	add_moments(after->points, after->n_points, after->mean, points);
-	add_moments(before->values, before->n, blocks_mean(before), blocks);
-	add_moments(after->values, after->n, blocks_mean(after), blocks);
-	double length = (double)before->n_points / EFFECT_BLOCKS;
-	double r = between_blocks(correlation(points), length > 1 ? length : 1);
-	double seen = correlation(blocks) - 1 / sqrt(blocks[2]);
-	r = seen > r ? seen : r;
-	return (1 + r) / (1 - r);
 }
 
 /* ---- The test -------------------------------------------------------------- */
@@ -187,7 +70,7 @@ static double rank_score(const struct blocks *before, const struct blocks *after
 	uint32_t n = before->n + after->n;
 	memcpy(all, before->values, before->n * sizeof(*all));
 	memcpy(all + before->n, after->values, after->n * sizeof(*all));
-	qsort(all, n, sizeof(*all), by_value);
+	qsort(all, n, sizeof(*all), effect_by_value);
 	for (uint32_t i = 0, k; i < n; i = k) {
 		for (k = i + 1; k < n && all[k] <= all[i]; k++)
 			;
@@ -207,19 +90,14 @@ static double rank_score(const struct blocks *before, const struct blocks *after
 	return (away + half) / sqrt(variance);
 }
 
-static double p_of(double score)
-{
-	return erfc(fabs(score) / sqrt(2));
-}
-
 /* Standard error of the difference of the means. */
 static double error_of(const struct blocks *before, const struct blocks *after)
 {
 	double b[3] = {0}, a[3] = {0};
-	add_moments(before->values, before->n, blocks_mean(before), b);
-	add_moments(after->values, after->n, blocks_mean(after), a);
+	blocks_add_moments(before->values, before->n, blocks_mean(before), b);
+	blocks_add_moments(after->values, after->n, blocks_mean(after), a);
 	double variance = b[0] / (before->n - 1) / before->n + a[0] / (after->n - 1) / after->n;
-	return sqrt(variance * inflation(before, after));
+	return sqrt(variance * blocks_inflation(before, after));
 }
 
 /* Welch's t over blocks, with the error that their correlation leaves; and the ranks, which no
@@ -234,21 +112,6 @@ static double score_of(const struct blocks *before, const struct blocks *after)
 	return fabs(t) < fabs(rank) ? t : rank;
 }
 
-/* 1: the day before says the same; 0: it does not; -1: nothing is known of it. */
-static int day_agrees(const struct effect_input *input, double score)
-{
-	struct blocks before, after;
-	if (input->day_before.n != input->before.n || input->day_after.n != input->after.n ||
-	    input->before.n == 0)
-		return -1;
-	make_blocks(&input->before, &input->day_before, &before);
-	make_blocks(&input->after, &input->day_after, &after);
-	if (before.n < EFFECT_BLOCKS_LEAST || after.n < EFFECT_BLOCKS_LEAST)
-		return -1;
-	double day = score_of(&before, &after);
-	return p_of(day) < effect_alpha_day && day * score > 0;
-}
-
 void effect_compare(const struct effect_input *input, struct effect_result *ret)
 {
 	struct blocks before, after;
@@ -257,16 +120,16 @@ void effect_compare(const struct effect_input *input, struct effect_result *ret)
 	describe(&input->after, input->step, &ret->after);
 	if (ret->before.n == 0 || ret->after.n == 0)
 		return;
-	make_blocks(&input->before, NULL, &before);
-	make_blocks(&input->after, NULL, &after);
+	blocks_make(&input->before, NULL, BLOCKS_OF_MEANS, &before);
+	blocks_make(&input->after, NULL, BLOCKS_OF_MEANS, &after);
 	ret->difference = ret->after.mean - ret->before.mean;
 	if (before.n < EFFECT_BLOCKS_LEAST || after.n < EFFECT_BLOCKS_LEAST)
 		return;
-	double score = score_of(&before, &after), p = p_of(score);
+	double score = score_of(&before, &after), p = effect_p_of(score);
 	double half = 1.96 * error_of(&before, &after);
 	ret->low = ret->difference - half;
 	ret->high = ret->difference + half;
-	int day = day_agrees(input, score);
+	int day = effect_day_agrees(input, score, BLOCKS_OF_MEANS, score_of);
 	ret->day = day >= 0;
 	ret->confidence = 1 - p;
 	double least = effect_least * fabs(ret->before.mean);

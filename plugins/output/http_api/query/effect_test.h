@@ -42,6 +42,8 @@ struct effect_result {
 };
 
 void effect_compare(const struct effect_input *input, struct effect_result *ret);
+/* Of how fast it grows: n and mean (per hour) of both sides. */
+void effect_compare_growth(const struct effect_input *input, struct effect_result *ret);
 /* Of rare events: how many there were in how many seconds. */
 void effect_compare_counts(const double counts[2], const double seconds[2],
 			   struct effect_result *ret);

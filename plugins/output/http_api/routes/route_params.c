@@ -425,11 +425,12 @@ const struct param_spec param_change_id = {
 const struct param_spec param_effect_window = {
 	.name = "window",
 	.type = PARAM_DURATION,
-	.min = 5 * CLOCK_MINUTE,
+	.min = 12 * CLOCK_SECOND,
 	.max = CLOCK_DAY,
 	.fallback = "1h",
 	AT(span),
-	.help = "How long before and after the change is compared.",
+	.help = "How long before and after the change is compared. Below 6min readings must come "
+		"faster than every twelfth of it, and lines are counted one by one.",
 };
 const struct param_spec param_log_label = {
 	.name = "label",

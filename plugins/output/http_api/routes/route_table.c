@@ -249,9 +249,10 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.id = "getEffect",
 		.tag = "Changes",
 		.summary = "What a change did to its service",
-		.description = "CPU, memory, network, disk, throttling, lines by level and ends of "
-			       "containers, before and after it and at the same hours of the day "
-			       "before. docs/changes.md has the method.",
+		.description = "CPU, memory and its growth, network, disk, throttling, lines by "
+			       "level and ends of containers, before and after it and at the same "
+			       "hours of the day before; which patterns of lines came, grew and "
+			       "went. docs/changes.md has the method.",
 		.schema = "Effect",
 		.errors = ERROR_NOT_FOUND | ERROR_TOO_LARGE,
 	},
