@@ -13,8 +13,9 @@ enum console_exit { CONSOLE_OK = 0, CONSOLE_FAILED = 1, CONSOLE_USAGE = 2, CONSO
 /* argv[0] is the command's name. */
 int console_top(const char *config_path, int argc, char *const *argv);
 int console_logs(const char *config_path, int argc, char *const *argv);
+int console_diff(const char *config_path, int argc, char *const *argv);
 
-/* Options of both, for getopt_long(): true if it was one. */
+/* Options of all, for getopt_long(): true if it was one. */
 enum { CONSOLE_OPTION_URL = 1000, CONSOLE_OPTION_TOKEN_FILE, CONSOLE_OPTION_CACERT };
 bool console_option(int option, const char *value, struct target_options *options);
 #define CONSOLE_OPTIONS                                                                            \
@@ -30,5 +31,7 @@ int console_target(const struct target_options *options, struct target *ret);
 
 /* May colours be used on stdout? */
 bool console_colours(void);
+/* --color: always, never or auto, which leaves it as it is.  False: it is another word. */
+bool console_when(const char *when, bool *colours);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * tallyd-console: `tallyd top` and `tallyd logs`.  A program of its own, so that the daemon links
- * neither a terminal's library nor an HTTP client; `tallyd` finds it and starts it in its place
- * (core/commands/console.c).  One thread.
+ * tallyd-console: `tallyd top`, `tallyd logs` and `tallyd diff`.  A program of its own, so that the
+ * daemon links neither a terminal's library nor an HTTP client; `tallyd` finds it and starts it in
+ * its place (core/commands/console.c).  One thread.
  *
  *	tallyd-console CONFIG COMMAND [ARGUMENT…]
  */
@@ -18,6 +18,8 @@ int main(int argc, char **argv)
 		return console_logs(argv[1], argc - 2, argv + 2);
 	if (argc >= 3 && strcmp(argv[2], "top") == 0)
 		return console_top(argv[1], argc - 2, argv + 2);
-	fprintf(stderr, "this is a part of tallyd: use `tallyd top` or `tallyd logs`\n");
+	if (argc >= 3 && strcmp(argv[2], "diff") == 0)
+		return console_diff(argv[1], argc - 2, argv + 2);
+	fprintf(stderr, "this is a part of tallyd: use `tallyd top`, `logs` or `diff`\n");
 	return CONSOLE_USAGE;
 }

@@ -45,3 +45,14 @@ bool console_colours(void)
 	return isatty(STDOUT_FILENO) && !(none && *none) && term && *term &&
 	       strcmp(term, "dumb") != 0;
 }
+
+bool console_when(const char *when, bool *colours)
+{
+	if (strcmp(when, "always") == 0)
+		*colours = true;
+	else if (strcmp(when, "never") == 0)
+		*colours = false;
+	else
+		return strcmp(when, "auto") == 0;
+	return true;
+}

@@ -354,3 +354,11 @@ void client_parameter(struct strbuf *path, const char *name, const char *text)
 	strbuf_add(path, "&%s=", name);
 	client_escape(path, text);
 }
+
+void client_time(struct strbuf *path, const char *name, const char *text)
+{
+	bool relative = *text && strspn(text, "0123456789") != strlen(text) &&
+			strspn(text, "0123456789") > 0 && !strpbrk(text, "-:TZ");
+	strbuf_add(path, "&%s=%s", name, relative ? "now-" : "");
+	client_escape(path, text);
+}

@@ -57,5 +57,7 @@ void client_fetch(struct client *client, const char *path, struct answer *ret);
 void client_escape(struct strbuf *path, const char *text);
 /* Appends "&name=text". */
 void client_parameter(struct strbuf *path, const char *name, const char *text);
+/* The same of a time as the API takes it: 10m is now-10m. */
+void client_time(struct strbuf *path, const char *name, const char *text);
 
 #endif

@@ -52,17 +52,6 @@ static int logs_wrong(const char *what, const char *value)
 	return CONSOLE_USAGE;
 }
 
-static bool logs_colour(const char *when, struct logs_options *options)
-{
-	if (strcmp(when, "always") == 0)
-		options->colours = true;
-	else if (strcmp(when, "never") == 0)
-		options->colours = false;
-	else
-		return strcmp(when, "auto") == 0;
-	return true;
-}
-
 /* Several with commas between them are several: --level error,critical. */
 static bool logs_add(char *words, const char **list, int *n, const char *delimiters)
 {
@@ -97,7 +86,7 @@ static int logs_option(int option, char *value, struct logs_options *options)
 			return logs_wrong("more than 16 searches", value);
 		return 0;
 	case 'C':
-		return logs_colour(value, options)
+		return console_when(value, &options->colours)
 			       ? 0
 			       : logs_wrong("--color is always, never or auto", value);
 	default:

@@ -51,8 +51,6 @@ int logs_show(struct client *client, const struct logs_options *options,
 int logs_follow(struct client *client, const struct logs_options *options,
 		struct logs_source *source, struct logs_printer *printer);
 
-/* Appends "&name=", and a time as the API takes it: 10m is now-10m. */
-void logs_time(struct strbuf *path, const char *name, const char *text);
 /* Appends what narrows down lines: host, level, search. */
 void logs_filters(struct strbuf *path, const struct logs_options *options);
 

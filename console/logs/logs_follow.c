@@ -134,7 +134,7 @@ static void lines_begin_at(const struct follow_lines *lines, struct strbuf *path
 	} else {
 		strbuf_add(path, "tail=%ld", tail >= 0 ? tail : FOLLOW_MOST);
 		if (options->since)
-			logs_time(path, "since", options->since);
+			client_time(path, "since", options->since);
 	}
 }
 

@@ -40,7 +40,7 @@ static bool show_ask(struct show *show, const char *from, const char *order, siz
 	strbuf_clear(path);
 	strbuf_add(path, "/api/v1/logs?order=%s&limit=%zu", order,
 		   limit < ROW_MAX_PAGE ? limit : ROW_MAX_PAGE);
-	logs_time(path, "from", from);
+	client_time(path, "from", from);
 	if (show->cursor.len)
 		client_parameter(path, "cursor", show->cursor.data);
 	logs_filters(path, show->options);

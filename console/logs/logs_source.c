@@ -216,14 +216,6 @@ void logs_source_done(struct logs_source *source)
 
 /* ---- Parameters ---------------------------------------------------------------------- */
 
-void logs_time(struct strbuf *path, const char *name, const char *text)
-{
-	bool relative = *text && strspn(text, "0123456789") != strlen(text) &&
-			strspn(text, "0123456789") > 0 && !strpbrk(text, "-:TZ");
-	strbuf_add(path, "&%s=%s", name, relative ? "now-" : "");
-	client_escape(path, text);
-}
-
 void logs_filters(struct strbuf *path, const struct logs_options *options)
 {
 	if (options->host)

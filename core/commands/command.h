@@ -84,6 +84,7 @@ int command_once(const struct command_line *line);
 int command_db(const struct command_line *line);
 int command_top(const struct command_line *line);
 int command_logs(const struct command_line *line);
+int command_diff(const struct command_line *line);
 int command_status(const struct command_line *line);
 int command_healthcheck(const struct command_line *line);
 int command_mark(const struct command_line *line);

@@ -1,5 +1,5 @@
 /*
- * `tallyd top` and `tallyd logs`: starts the program that they are in its place.
+ * `tallyd top`, `tallyd logs` and `tallyd diff`: starts the program that they are in its place.
  *
  * It is one of its own (console/), so that the daemon, which runs as long as its machine and has
  * much to lose, links neither what draws in a terminal nor what asks an HTTP API.  It is beside
@@ -79,4 +79,9 @@ int command_top(const struct command_line *line)
 int command_logs(const struct command_line *line)
 {
 	return console_start("logs", line);
+}
+
+int command_diff(const struct command_line *line)
+{
+	return console_start("diff", line);
 }

@@ -116,6 +116,15 @@ static const struct command_option logs_options[] = {
 	{0},
 };
 
+static const struct command_option diff_options[] = {
+	{"at", 0, "TIME", "the last change until then: 10m (ago), 2026-01-31T12:00:00Z"},
+	{"window", 0, "TIME", "how long before and after it is compared, 12s to 1d; default 1h"},
+	{"json", 0, NULL, "the effect as the API has it"},
+	{"color", 0, "always|never|auto", "default auto: on a terminal, unless NO_COLOR is set"},
+	COMMAND_API,
+	{0},
+};
+
 static const struct command_option top_options[] = {
 	{"once", '1', NULL, "print the table once; so it does where there is no terminal"},
 	{"json", 0, NULL, "print what the API says of them, once"},
@@ -197,6 +206,16 @@ const struct command command_table[] = {
 		  "TALLYD_TOKEN, TALLYD_TOKEN_FILE and TALLYD_CACERT are the options' defaults.",
 	 .options = logs_options,
 	 .run = command_logs},
+	{.name = "diff",
+	 .arguments = "SERVICE",
+	 .help = "show what changed last about a service, and what that did, by the HTTP API",
+	 .about = "SERVICE is as the API has it, shop/web. What it used and printed before and "
+		  "after is compared, with a verdict for each: worse, better, no difference. "
+		  "Restarts, full memory and failing health are counted as what came of it. "
+		  "TALLYD_URL, TALLYD_TOKEN, TALLYD_TOKEN_FILE and TALLYD_CACERT are the options' "
+		  "defaults.",
+	 .options = diff_options,
+	 .run = command_diff},
 	{.name = "mark",
 	 .arguments = "TEXT",
 	 .help = "set a mark beside the changes of containers, such as \"deploy 1.2.3\"",
