@@ -82,6 +82,8 @@ int command_config(const struct command_line *line);
 int command_plugins(const struct command_line *line);
 int command_once(const struct command_line *line);
 int command_db(const struct command_line *line);
+int command_backup(const struct command_line *line);
+int command_restore(const struct command_line *line);
 int command_top(const struct command_line *line);
 int command_logs(const struct command_line *line);
 int command_diff(const struct command_line *line);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/json_reader.h"
 #include "commands/arguments.h"
 #include "commands/checked.h"
 #include "commands/db.h"
@@ -103,12 +104,16 @@ static int db_capture(struct db *db, const struct plan_instance *plan, FILE **re
 	return r;
 }
 
-/* "! table x: …" is a problem, "  table y" is none. */
+/* "! table x: …" is a problem, "  table y" is none; an object is one for programs already. */
 static void db_json_line(struct json_writer *json, char *line, size_t len)
 {
 	bool problem = line[0] == '!';
 	while (len > 0 && strchr("\r\n", line[len - 1]))
 		len--;
+	if (line[0] == '{' && json_check(line, len)) {
+		json_write_json(json, line, len);
+		return;
+	}
 	size_t skip = problem ? 1 : 0;
 	while (skip < len && line[skip] == ' ')
 		skip++;
@@ -152,7 +157,7 @@ static int db_instance_json(struct db *db, const struct plan_instance *plan,
 /* ---- All instances ---- */
 
 /* A failure outweighs a finding: the exit code says the worst that happened. */
-static int db_run(struct db *db, const struct plan *plan)
+int db_run(struct db *db, const struct plan *plan)
 {
 	struct json_writer json;
 	int exit_code = COMMAND_OK;
@@ -193,43 +198,60 @@ static int db_words(const struct command_line *line, char **words)
 	return n;
 }
 
+int db_begin(const struct command_line *line, struct db *db)
+{
+	int exit_code = checked_create(line, false, &db->checked);
+	if (exit_code != COMMAND_OK)
+		return exit_code;
+	const struct plan *plan = db->checked.plan;
+	/* There is no other thread, but plugin_services are not complete without their lock. */
+	pthread_rwlock_init(&db->registry_lock, NULL);
+	db->services = (struct plugin_services){.metrics = metrics_create(),
+						.registry = db->checked.registry,
+						.registry_lock = &db->registry_lock,
+						.hostname = plan->globals.host,
+						.state_dir = plan->globals.state_dir,
+						.producer = "db"};
+	if (db->services.metrics)
+		db_declare(db, plan);
+	db->tables = db_tables(db, plan);
+	db->command = (struct tally_command){.size = sizeof(db->command), .tables = db->tables};
+	if (db->tables && db->services.metrics)
+		return COMMAND_OK;
+	fprintf(stderr, "tallyd %s: out of memory\n", line->command->name);
+	db_end(db);
+	return COMMAND_FAILED;
+}
+
+void db_end(struct db *db)
+{
+	metrics_destroy(db->services.metrics);
+	pthread_rwlock_destroy(&db->registry_lock);
+	free(db->tables);
+	checked_destroy(&db->checked);
+}
+
 int command_db(const struct command_line *line)
 {
 	char *words[DB_WORDS];
 	int n = db_words(line, words);
 	/* A word of its own: a plugin that does not know it does nothing, and not everything. */
-	char dry_run[] = "dry-run";
+	char dry_run[] = "dry-run", json[] = "--json";
 	if (command_value(line, dry_run))
 		words[0] = dry_run;
 	struct db db = {.only = line->argc > n ? line->argv[n] : NULL,
-			.json = command_value(line, "json") != NULL,
-			.command = {.size = sizeof(db.command), .argc = n, .argv = words}};
-	struct checked checked;
-	int exit_code = checked_create(line, false, &checked);
+			.json = command_value(line, "json") != NULL};
+	int exit_code = db_begin(line, &db);
 	if (exit_code != COMMAND_OK)
 		return exit_code;
-	/* There is no other thread, but plugin_services are not complete without their lock. */
-	pthread_rwlock_init(&db.registry_lock, NULL);
-	db.services = (struct plugin_services){.metrics = metrics_create(),
-					       .registry = checked.registry,
-					       .registry_lock = &db.registry_lock,
-					       .hostname = checked.plan->globals.host,
-					       .state_dir = checked.plan->globals.state_dir,
-					       .producer = "db"};
-	if (db.services.metrics)
-		db_declare(&db, checked.plan);
-	const struct tally_table **tables = db_tables(&db, checked.plan);
-	db.command.tables = tables;
-	if (!tables || !db.services.metrics)
-		exit_code = COMMAND_FAILED;
-	else if (strcmp(words[0], "copy") == 0)
-		exit_code = db_copy(&db, checked.plan, command_value(line, "from"),
-				    command_value(line, "to"));
-	else
-		exit_code = db_run(&db, checked.plan);
-	metrics_destroy(db.services.metrics);
-	pthread_rwlock_destroy(&db.registry_lock);
-	free(tables);
-	checked_destroy(&checked);
+	if (db.json)
+		words[n++] = json;
+	db.command.argc = n;
+	db.command.argv = words;
+	exit_code = strcmp(words[0], "copy") == 0
+			    ? db_copy(&db, db.checked.plan, command_value(line, "from"),
+				      command_value(line, "to"))
+			    : db_run(&db, db.checked.plan);
+	db_end(&db);
 	return exit_code;
 }

@@ -20,7 +20,7 @@ int db_call(struct db *db, const struct plan_instance *plan, struct error *error
 	const char *before = crash_enter(plugin_api_ctx(api)->name);
 	r = PLUGIN_CALL(plan->plugin->command(plugin_api_ctx(api), plan->config, &db->command));
 	crash_leave(before);
-	if (r < 0 && r != -ENOSYS)
+	if (r < 0)
 		reason_explain(r, error);
 	plugin_api_destroy(api);
 	return r;

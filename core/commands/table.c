@@ -93,6 +93,20 @@ static const struct command_verb db_verbs[] = {
 	{0},
 };
 
+static const struct command_option backup_options[] = {
+	{"force", 0, NULL, "replace FILE, if there is one"},
+	COMMAND_JSON,
+	{0},
+};
+
+static const struct command_option restore_options[] = {
+	{"force", 0, NULL, "replace the database, if there is one"},
+	{"store-only", 0, NULL,
+	 "leave it as it is where inputs resume and what they know of before"},
+	COMMAND_JSON,
+	{0},
+};
+
 /* Of tallyd-console, which reads them again (console/). */
 #define COMMAND_API                                                                                \
 	{"url", 0, "URL", "the API's address; default: that of the configuration"},                \
@@ -189,6 +203,22 @@ const struct command command_table[] = {
 		  "need an operator begin with a !.",
 	 .verbs = db_verbs,
 	 .run = command_db},
+	{.name = "backup",
+	 .arguments = "FILE [INSTANCE]",
+	 .help = "copy an SQLite database into a file, also while the daemon writes it",
+	 .about = "The file is of one moment, checked, and a database itself. With it go the small "
+		  "files of state_dir that say where inputs resume; a spool does not. Where there "
+		  "are several SQLite databases, INSTANCE names one.",
+	 .options = backup_options,
+	 .run = command_backup},
+	{.name = "restore",
+	 .arguments = "FILE [INSTANCE]",
+	 .help = "put a backup in the place of an SQLite database; the daemon must be stopped",
+	 .about = "Checks the backup before it replaces anything, and the copy after that. Inputs "
+		  "resume where they were when the backup was made, and read again what their "
+		  "sources still have. Run it as the daemon's user.",
+	 .options = restore_options,
+	 .run = command_restore},
 	{.name = "top",
 	 .help = "show the containers live in the terminal, by the HTTP API",
 	 .about =

@@ -19,8 +19,9 @@
 	X(USAGE, 2, "the command line is wrong", "tallyd help COMMAND")                            \
 	X(CONFIG, 3, "the configuration or a plugin is wrong", "tallyd check")                     \
 	X(WRONG, 4,                                                                                \
-	  "what was examined has a fault: of healthcheck the daemon, of db status and db check "   \
-	  "the database, of db copy rows that do not fit, of plugins test the plugin",             \
+	  "what was examined has a fault: of healthcheck the daemon, of db status, db check and "  \
+	  "backup the database, of restore the backup, of db copy rows that do not fit, of "       \
+	  "plugins test the plugin",                                                               \
 	  "read what is printed; db marks the lines with a !")
 
 enum command_exit {

@@ -15,6 +15,7 @@ tallyd_integration_test(api_stores BESIDE TIMEOUT 1200)
 # As those in unit/timescale.cmake.
 set_tests_properties(integration_api_stores PROPERTIES RESOURCE_LOCK timescaledb_package)
 tallyd_integration_test(moving BESIDE)
+tallyd_integration_test(backup BESIDE)
 tallyd_integration_test(prometheus BESIDE)
 tallyd_integration_test(docs BESIDE)
 tallyd_integration_test(split BESIDE LABELS story)

@@ -1,9 +1,9 @@
 /*
  * tallyd db, in a process of its own, beside a running daemon or without one: WAL lets both read
  * and write the file.  A line that needs an operator begins with an exclamation mark and sets the
- * exit code.  It changes nothing but the clock, and that only for confirm-clock, and the file that
- * is copied into, under the daemon's lock: migrations run when the daemon starts, since only it
- * holds the lock that keeps two processes from writing one file.
+ * exit code.  It changes nothing but the clock, and that only for confirm-clock, and a file that is
+ * copied into or restored, under the daemon's lock: migrations run when the daemon starts, since
+ * only it holds the lock that keeps two processes from writing one file.
  */
 #include "command.h"
 
@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backup/backup.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "database.h"
@@ -197,10 +198,21 @@ static int command_at(struct command *command, const char *path, const char *ver
 	return r;
 }
 
+/* Without a FILE it is only asked whether there is such a command. */
+static int command_backup(struct tally_ctx *ctx, const struct sqlite_config *config,
+			  const char *path, const struct tally_command *command)
+{
+	if (command->argc < 2)
+		return 0;
+	return strcmp(command->argv[0], "backup") == 0 ? backup_make(ctx, config, path, command)
+						       : backup_restore(ctx, config, path, command);
+}
+
 int command_run(struct tally_ctx *ctx, const void *config, const struct tally_command *command)
 {
-	static const char *const verbs[] = {"migrate",       "dry-run",   "status", "check",
-					    "confirm-clock", "copy-from", "copy-to"};
+	static const char *const verbs[] = {"migrate",       "dry-run",   "status",
+					    "check",         "copy-from", "copy-to",
+					    "confirm-clock", "backup",    "restore"};
 	enum { N_VERBS = sizeof(verbs) / sizeof(*verbs) };
 	struct command run = {.ctx = ctx, .config = config};
 	const char *verb = command->argc > 0 ? command->argv[0] : "";
@@ -211,12 +223,16 @@ int command_run(struct tally_ctx *ctx, const void *config, const struct tally_co
 		v++;
 	if (v == N_VERBS)
 		return tally_fail(ctx, EINVAL,
-				  "migrate, status, check or confirm-clock, not \"%s\"", verb);
+				  "migrate, status, check, confirm-clock, backup or restore, not "
+				  "\"%s\"",
+				  verb);
 	auto_free char *path = store_path(ctx, config);
 	if (!path)
 		return tally_fail(ctx, ENOMEM, "no memory");
 	if (strcmp(verb, "dry-run") == 0)
 		return dry_run_migrate(ctx, config, path, command->tables);
+	if (strcmp(verb, "backup") == 0 || strcmp(verb, "restore") == 0)
+		return command_backup(ctx, config, path, command);
 	if (strncmp(verb, "copy-", 5) == 0)
 		return command_copy(&run, path, verb, command);
 	return strcmp(verb, "check") == 0 ? database_check_run(ctx, path)

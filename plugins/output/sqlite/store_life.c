@@ -30,20 +30,28 @@
 
 /* A file beside the database, since SQLite's own locks are dropped whenever any descriptor of the
  * database itself is closed. */
+int store_lock_file(struct tally_ctx *ctx, const char *path)
+{
+	auto_text char *name = sqlite3_mprintf("%s.lock", path);
+	if (!name)
+		return tally_fail(ctx, ENOMEM, "no memory");
+	auto_close int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return tally_fail(ctx, errno, "%s: %s", name, strerror(errno));
+	/* Ends with the process, however that ends: nothing stale is left to be removed by hand. */
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return tally_fail(ctx, EBUSY,
+				  "%s is in use by another tallyd, or another output of this one",
+				  path);
+	int taken = fd;
+	fd = -1;
+	return taken;
+}
+
 static int store_lock(struct store *store)
 {
-	auto_text char *path = sqlite3_mprintf("%s.lock", store->path);
-	if (!path)
-		return tally_fail(store->ctx, ENOMEM, "no memory");
-	store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (store->lock_fd < 0)
-		return tally_fail(store->ctx, errno, "%s: %s", path, strerror(errno));
-	/* Ends with the process, however that ends: nothing stale is left to be removed by hand. */
-	if (flock(store->lock_fd, LOCK_EX | LOCK_NB) < 0)
-		return tally_fail(store->ctx, EBUSY,
-				  "%s is in use by another tallyd, or another output of this one",
-				  store->path);
-	return 0;
+	store->lock_fd = store_lock_file(store->ctx, store->path);
+	return store->lock_fd < 0 ? store->lock_fd : 0;
 }
 
 int store_open(struct store *store)

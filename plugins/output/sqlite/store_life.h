@@ -7,8 +7,12 @@
 #define TALLYD_SQLITE_STORE_LIFE_H
 
 #include <stdbool.h>
+#include <tallyd/host.h>
 
 struct store;
+
+/* Keeps every other tallyd off the file of that path until the descriptor is closed; -errno. */
+int store_lock_file(struct tally_ctx *ctx, const char *path);
 
 /* Whatever fails is undone by store_close(). */
 int store_open(struct store *store);

@@ -271,6 +271,9 @@ int command_run(struct tally_ctx *ctx, const void *config, const struct tally_co
 	if (strcmp(verb, "check") == 0)
 		return tally_fail(ctx, ENOSYS,
 				  "tallyd checks no files of PostgreSQL; use pg_amcheck");
+	if (strcmp(verb, "backup") == 0 || strcmp(verb, "restore") == 0)
+		return tally_fail(ctx, ENOSYS,
+				  "a database of PostgreSQL is saved by pg_dump (docs/backup.md)");
 	if (!command_knows(verb))
 		return tally_fail(ctx, EINVAL,
 				  "migrate, status, check, confirm-clock or refresh, not \"%s\"",
