@@ -6,8 +6,9 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "base/json_reader.h"
 
 enum { REPORT_TEXT_SIZE = 2000, REPORT_LINE_MAX = 64 << 10 };
 
@@ -85,14 +86,13 @@ void report_unknown(struct report *report, const char *key)
 		json_write_null(&report->line);
 }
 
-void report_number(struct report *report, const char *key, const char *value)
+void report_members(struct report *report, const char *object)
 {
-	if (!report_key(report, key))
+	size_t len = strlen(object);
+	if (!report->json || len <= 2 || object[0] != '{' || !json_check(object, len))
 		return;
-	if (value && *value)
-		json_write_real(&report->line, strtod(value, NULL));
-	else
-		json_write_null(&report->line);
+	json_write_raw(&report->line, ",", 1);
+	json_write_raw(&report->line, object + 1, len - 2);
 }
 
 void report_end(struct report *report)

@@ -34,8 +34,8 @@ void report_string(struct report *report, const char *key, const char *value); /
 void report_int(struct report *report, const char *key, int64_t value);
 void report_time(struct report *report, const char *key, int64_t ns);
 void report_unknown(struct report *report, const char *key);
-/* A number as a database gives it, as text; NULL or "": unknown. */
-void report_number(struct report *report, const char *key, const char *value);
+/* The members of a JSON object that a database has made; what is none adds none. */
+void report_members(struct report *report, const char *object);
 void report_end(struct report *report);
 
 /* A line without numbers. */

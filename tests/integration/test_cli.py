@@ -5,6 +5,8 @@ import re
 import signal
 import sqlite3
 import subprocess
+import time
+from contextlib import closing
 
 import pytest
 
@@ -180,12 +182,26 @@ def test_a_dry_run_of_sqlite_shows_what_the_daemon_would_do(tallyd):
 
 
 def test_db_for_programs(tallyd, tmp_path):
-    d = tallyd("[output.sqlite]\npath = {db}\n[output.http_api]\nlisten = 127.0.0.1:{port}\n").start()
+    d = tallyd("[input.docker_stats]\nendpoint = unix:///nowhere\n[buffer.batch]\n[output.sqlite]\npath = {db}\n")
+    d.start(ready="ready:")
+    d.wait(lambda: d.db_path.exists() and d.sql("select 1 from tally_tables where name = 'container_stats'"),
+           "its table is there")
     d.stop()
+    now = time.time_ns() // 10**9
+    with closing(sqlite3.connect(d.db_path)) as db:
+        db.execute('insert or replace into tally_rollups ("table", level, rolled_to) values (?, 1, ?)',
+                   ("container_stats", (now - 90) * 10**9))
+        db.commit()
     answer = d.call("db", "status", "--json")
     [told] = json.loads(answer.stdout)
     assert answer.returncode == 0 and told["instance"] == "output.sqlite" and told["ok"] is True
     assert told["error"] is None
+    size = told["lines"][0]
+    assert size["bytes"] == d.db_path.stat().st_size and size["max_bytes"] == 4 * 2**30 and size["log_bytes"] >= 0
+    stats = next(line for line in told["lines"] if line.get("table") == "container_stats")
+    assert stats["kind"] == "series" and 90 <= stats["behind_seconds"] < 150 and stats["rows"] is None
+    assert f"rolled up to {stats['rolled_up_to']}, {stats['behind_seconds']} s behind" in stats["text"]
+    assert d.call("db", "status").stdout.startswith(f"output.sqlite\n  {d.db_path}: ")
     d.db_path.write_bytes(b"this is no database" * 1000)
     answer = d.call("db", "status", "--json")
     [told] = json.loads(answer.stdout)

@@ -2,6 +2,7 @@
 the middle and resumed; and what it refuses."""
 
 import json
+import os
 import re
 import signal
 import sqlite3
@@ -14,7 +15,7 @@ import pytest
 
 from counting import BATCH, COUNTER
 from daemon import Tallyd
-from pg import Postgres, psql
+from pg import Given, Postgres, psql
 from waiting import wait_for
 
 SECOND, MINUTE, HOUR, DAY = (n * 10**9 for n in (1, 60, 3600, 86400))
@@ -22,9 +23,13 @@ CONTAINER = "1" * 64
 LEVELS = ("_1min", "_5min", "_1h", "_1d")
 
 
-@pytest.fixture(scope="module")
-def server():
-    made = Postgres()
+# Plain PostgreSQL; and a TimescaleDB, where there is one.
+SERVERS = ["own", "given"] if "TALLYD_TEST_TIMESCALE" in os.environ else ["own"]
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def server(request):
+    made = Postgres() if request.param == "own" else Given()
     made.start()
     yield made
     made.leave()
@@ -103,8 +108,7 @@ def relations(path):
 @pytest.fixture
 def place(tmp_path, server, source):
     """A database, a file, and how to copy between them."""
-    database = "m" + re.sub(r"\W", "", tmp_path.name)[:50].lower()
-    server.create(database)
+    database = server.create("m" + re.sub(r"\W", "", tmp_path.name)[-30:].lower())
     daemon = Tallyd(tmp_path, stores(server, database, old=source, new=tmp_path / "new.db"))
     copy = lambda a, b, **more: daemon.call("db", "copy", "--from", a, "--to", b, timeout=120, **more)
     yield SimpleNamespace(daemon=daemon, database=database, new=tmp_path / "new.db", copy=copy, folder=tmp_path,

@@ -224,6 +224,12 @@ def test_status_says_mode_migrations_and_tables(daemon, server, database):
     assert answer.returncode == 0, answer.stdout
     assert "all migrations applied" in answer.stdout and "table counter (log)" in answer.stdout
     assert f"mode {mode(server, database)}" in answer.stdout
+    lines = json.loads(d.call("db", "status", "--json").stdout)[0]["lines"]
+    table = next(line for line in lines if line.get("table") == "counter")
+    assert table["kind"] == "log" and table["bytes"] > 0, table
+    assert table["rows_estimated"] is None and table["behind_seconds"] is None and table["rolled_up_to"] is None
+    assert next(line for line in lines if "database" in line)["bytes"] > 10**6
+    assert next(line for line in lines if "server_version" in line)["server_version"] >= 130000
     server.sql("drop view counter", database)
     answer = d.call("db", "status")
     assert answer.returncode == 4 and "! table counter: views" in answer.stdout

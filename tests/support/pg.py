@@ -185,7 +185,7 @@ class Given:
 
     def leave(self):
         for name in self.made:
-            self.sql(f"drop database {name} with (force)")
+            self.sql(f"drop database if exists {name} with (force)")
 
 
 class Timescale:

@@ -20,8 +20,10 @@
 #include "database_check.h"
 #include "dry_run.h"
 #include "maintenance/trusted_clock.h"
+#include "report.h"
 #include "schema/catalog_file.h"
 #include "schema/migration.h"
+#include "status.h"
 #include "store.h"
 #include "transfer/transfer_read.h"
 #include "transfer/transfer_write.h"
@@ -31,55 +33,6 @@ struct command {
 	const struct sqlite_config *config;
 	sqlite3 *db;
 };
-
-/* ---- status --------------------------------------------------------------------- */
-
-/* A watermark beyond the clock is shown, since it explains why nothing is rolled up or deleted:
- * a clock that was ahead has set it, and the daemon mends it in its next round
- * (watermarks_rewind()). */
-static const char command_tables[] =
-	"SELECT 'table ' || t.name || ' (' || t.kind || ')' || ifnull(', rolled up to ' || "
-	"strftime('%Y-%m-%dT%H:%M:%SZ', m.rolled_to / 1000000000, 'unixepoch') || ', ' || max(0, "
-	"?1 - m.rolled_to / 1000000000) || ' s behind', '') || CASE WHEN EXISTS (SELECT 1 FROM "
-	"tally_rollups a WHERE a.\"table\" = t.name AND max(ifnull(a.rolled_to, 0), "
-	"ifnull(a.kept_from, 0)) / 1000000000 > ?1) THEN ', and in part to a time that is still to "
-	"come: the next maintenance puts that right' ELSE '' END, EXISTS (SELECT 1 FROM "
-	"tally_rollups "
-	"a WHERE a.\"table\" = t.name AND max(ifnull(a.rolled_to, 0), ifnull(a.kept_from, 0)) / "
-	"1000000000 > ?1) FROM tally_tables t LEFT JOIN tally_rollups m ON m.\"table\" = t.name "
-	"AND "
-	"m.level = 1 ORDER BY t.name";
-
-static int command_status(struct command *command)
-{
-	auto_statement sqlite3_stmt *row = NULL;
-	struct store_clock kept = {.trusted = INT64_MIN};
-	bool wrong = false;
-	int r = database_prepare(command->ctx, command->db, command_tables, &row);
-	if (r < 0)
-		return r;
-	sqlite3_bind_int64(row, 1, tally_now(command->ctx) / CLOCK_SECOND);
-	while ((r = database_step(command->ctx, row)) > 0) {
-		bool ahead = sqlite3_column_int(row, 1);
-		printf("%s %s\n", ahead ? "!" : " ", (const char *)sqlite3_column_text(row, 0));
-		wrong = wrong || ahead;
-	}
-	/* As the daemon's last round left it: only maintenance moves it on. */
-	if (r == 0)
-		r = trusted_clock_load(command->ctx, command->db, &kept);
-	if (r < 0)
-		return r;
-	int64_t held = 0;
-	if (kept.trusted != INT64_MIN)
-		held = store_clock_held(&kept, command->config->retention_raw);
-	if (held >= STORE_CLOCK_BOUND) {
-		printf("! old rows are deleted %lld s late because the clock jumped ahead: if the "
-		       "clock is right, run tallyd db confirm-clock\n",
-		       (long long)(held / CLOCK_SECOND));
-		wrong = true;
-	}
-	return wrong;
-}
 
 /* ---- confirm-clock ---------------------------------------------------------------- */
 
@@ -173,8 +126,10 @@ static int command_copy(struct command *command, const char *path, const char *v
 
 /* ---- All of them -------------------------------------------------------------------- */
 
-static int command_at(struct command *command, const char *path, const char *verb)
+static int command_at(struct command *command, const char *path, const struct tally_command *words)
 {
+	const char *verb = words->argv[0];
+	struct report report = report_of(words);
 	const bool status = strcmp(verb, "status") == 0, migrate = strcmp(verb, "migrate") == 0;
 	const struct database_settings settings = {.path = path,
 						   .page_cache = command->config->page_cache,
@@ -182,7 +137,7 @@ static int command_at(struct command *command, const char *path, const char *ver
 						   .read_only = status || migrate};
 	int64_t known = 0;
 	if (access(path, F_OK) < 0) {
-		printf("  %s: the daemon creates it at the start\n", path);
+		report_line(&report, false, "%s: the daemon creates it at the start", path);
 		return 0;
 	}
 	int r = database_open(command->ctx, &settings, &command->db);
@@ -193,9 +148,10 @@ static int command_at(struct command *command, const char *path, const char *ver
 	if (r == 0 && (!known || migrate))
 		r = command_foreign(command, path);
 	else if (r == 0)
-		r = status ? command_status(command) : command_confirm(command);
+		r = status ? status_run(command->ctx, command->config, command->db, &report)
+			   : command_confirm(command);
 	database_close(command->db);
-	return r;
+	return r < 0 || !report.wrong ? r : 1;
 }
 
 /* Without a FILE it is only asked whether there is such a command. */
@@ -236,5 +192,5 @@ int command_run(struct tally_ctx *ctx, const void *config, const struct tally_co
 	if (strncmp(verb, "copy-", 5) == 0)
 		return command_copy(&run, path, verb, command);
 	return strcmp(verb, "check") == 0 ? database_check_run(ctx, path)
-					  : command_at(&run, path, verb);
+					  : command_at(&run, path, command);
 }

@@ -249,7 +249,7 @@ static int command_verb(struct store *store, const struct tally_command *command
 		return command_confirm(store);
 	if (strcmp(verb, "refresh") == 0)
 		return command_refresh(store, command);
-	return strcmp(verb, "status") == 0 ? status_run(store, command->tables)
+	return strcmp(verb, "status") == 0 ? status_run(store, command)
 					   : command_copy(store, command);
 }
 

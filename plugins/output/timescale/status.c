@@ -17,39 +17,41 @@
 #include "maintenance/trusted_clock.h"
 #include "schema/migration.h"
 #include "maintenance/server_clock.h"
+#include "report.h"
 #include "store.h"
 
 #define STATUS_TIME "'YYYY-MM-DD\"T\"HH24:MI:SSZ'"
-enum { STATUS_LATE_SECONDS = 300 };
+enum { STATUS_LATE_SECONDS = 300, STATUS_TEXT_SIZE = 2000 };
 
 struct status {
 	struct store *store;
 	struct pg_connection *pg;
-	bool wrong;
+	struct report report;
 };
 
 __attribute__((format(printf, 2, 3))) static void status_wrong(struct status *status,
 							       const char *fmt, ...)
 {
+	char text[STATUS_TEXT_SIZE];
 	va_list args;
-	status->wrong = true;
 	va_start(args, fmt);
-	printf("! ");
-	vprintf(fmt, args);
-	printf("\n");
+	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
+	report_line(&status->report, true, "%s", text);
 }
 
-/* Rows of two text columns, one a line: whether it is wrong ("!" or ""), and what to say. */
+/* Rows of text, one a line: whether it is wrong ("!" or ""), what to say, and, if there is a third
+ * column, an object with the numbers of it. */
 static int status_list(struct status *status, const char *sql)
 {
 	auto_result PGresult *result = NULL;
 	int r = pg_query(status->pg, sql, NULL, &result);
 	for (int row = 0; r == 0 && row < PQntuples(result); row++) {
-		if (PQgetvalue(result, row, 0)[0])
-			status_wrong(status, "%s", PQgetvalue(result, row, 1));
-		else
-			printf("  %s\n", PQgetvalue(result, row, 1));
+		report_begin(&status->report, PQgetvalue(result, row, 0)[0], "%s",
+			     PQgetvalue(result, row, 1));
+		if (PQnfields(result) > 2)
+			report_members(&status->report, PQgetvalue(result, row, 2));
+		report_end(&status->report);
 	}
 	return r;
 }
@@ -71,16 +73,22 @@ static int status_server(struct status *status)
 		r = server_remark(status->pg, server, &remarks);
 	if (r < 0)
 		return r;
-	printf("  PostgreSQL %d.%d, %s%s\n", server->version / 10000, server->version % 10000,
-	       server->timescale[0] ? "TimescaleDB " : "no TimescaleDB", server->timescale);
+	struct report *report = &status->report;
+	report_begin(report, false, "PostgreSQL %d.%d, %s%s", server->version / 10000,
+		     server->version % 10000,
+		     server->timescale[0] ? "TimescaleDB " : "no TimescaleDB", server->timescale);
+	report_int(report, "server_version", server->version);
+	report_string(report, "timescaledb", server->timescale[0] ? server->timescale : NULL);
+	report_end(report);
 	if (offers)
-		printf("  the server has TimescaleDB: tallyd db migrate creates its extension, if "
-		       "it is allowed to\n");
+		report_line(report, false,
+			    "the server has TimescaleDB: tallyd db migrate creates its extension, "
+			    "if it is allowed to");
 	else
-		printf("  mode %s; %s\n", server_modes[server->mode],
-		       remarks.partitions[0] ? "but not of all tables" : lacks[server->mode]);
+		report_line(report, false, "mode %s; %s", server_modes[server->mode],
+			    remarks.partitions[0] ? "but not of all tables" : lacks[server->mode]);
 	if (remarks.partitions[0])
-		printf("  %s\n", remarks.partitions);
+		report_line(report, false, "%s", remarks.partitions);
 	if (remarks.compressed[0])
 		status_wrong(status, "%s", remarks.compressed);
 	return 0;
@@ -88,19 +96,53 @@ static int status_server(struct status *status)
 
 /* ---- Tables ------------------------------------------------------------------- */
 
+/* The rows themselves, without rollups: the table and what is below it, chunks or partitions. */
+#define STATUS_RELATIONS                                                                           \
+	"(select rel as oid union all select inhrelid from pg_inherits where inhparent = rel)"
+/* As ANALYZE left it, since counting reads them all; null before the first one. */
+static const char status_size_plain[] =
+	"(select sum(pg_total_relation_size(oid)) from " STATUS_RELATIONS
+	" p)::bigint as bytes, (select case when min(reltuples) >= 0 then sum(reltuples) end from "
+	"pg_class where relkind = 'r' and oid in (select oid from " STATUS_RELATIONS
+	" p))::bigint as rows";
+static const char status_size_timescale[] =
+	"coalesce(hypertable_size(rel), pg_total_relation_size(rel)) as bytes, "
+	"nullif(approximate_row_count(rel), 0) as rows";
+
 static int status_tables(struct status *status)
 {
-	return status_list(
-		status,
-		"select '', 'table ' || t.name || ' (' || t.kind || ')' || coalesce(', rolled up "
-		"to ' || to_char(min(rolled_to) filter (where level = 1), " STATUS_TIME
-		") || '; seconds behind: ' || string_agg(case level when 1 then '1min' when 4 then "
-		"'5min' when 2 then '1h' else '1d' end || ' ' || round(greatest(0, "
-		"date_part('epoch', "
-		"now() - rolled_to))), ', ' order by case level when 4 then 1.5 else level end), "
-		"'') from "
-		"tally.tables t left join tally.marks m on m.\"table\" = t.name and m.level > 0 "
-		"and m.rolled_to is not null group by t.name, t.kind order by t.name");
+	const char *size =
+		status->store->server.timescale[0] ? status_size_timescale : status_size_plain;
+	char sql[3000];
+	snprintf(
+		sql, sizeof(sql),
+		"select '', 'table ' || name || ' (' || kind || ')' || coalesce(', rolled up "
+		"to ' || to_char(rolled_to, " STATUS_TIME
+		") || '; seconds behind: ' || lag, ''), json_build_object('table', name, 'kind', "
+		"kind, 'rolled_up_to', to_char(rolled_to, " STATUS_TIME
+		"), 'behind_seconds', behind, 'bytes', bytes, 'rows_estimated', rows)::text from "
+		"(select t.*, coalesce(to_regclass(format('tally.%%I', name || '_rows')), "
+		"to_regclass(format('tally.%%I', name))) as rel, m.* from tally.tables t cross "
+		"join "
+		"lateral (select min(rolled_to) filter (where level = 1) as rolled_to, "
+		"string_agg(label || ' ' || s, ', ' order by step) as lag, json_object_agg(label, "
+		"s) filter (where label is not null) as behind from (select rolled_to, level, case "
+		"level when 4 then 1.5 else level end as step, case level when 1 then '1min' when "
+		"4 then '5min' when 2 then '1h' else '1d' end as label, "
+		"round(greatest(0, date_part('epoch', now() - rolled_to)))::bigint as s from "
+		"tally.marks where \"table\" = t.name and level > 0 and rolled_to is not null) l) "
+		"m) t cross join lateral (select %s) z order by name",
+		size);
+	return status_list(status, sql);
+}
+
+/* The whole database, with what others keep in it. */
+static int status_size(struct status *status)
+{
+	return status_list(status, "select '', 'database ' || current_database() || ': ' || "
+				   "pg_database_size(current_database()) || ' bytes', "
+				   "json_build_object('database', current_database(), 'bytes', "
+				   "pg_database_size(current_database()))::text");
 }
 
 static void status_declared(struct status *status, const struct tally_table *table)
@@ -159,13 +201,16 @@ static int status_leader(struct status *status)
 
 static int status_jobs(struct status *status)
 {
-	char sql[1000];
+	char sql[1600];
 	snprintf(sql, sizeof(sql),
 		 "select case when error is not null or succeeded < now() - interval '%d s' then "
 		 "'!' else '' end, job || ' by ' || leader || coalesce(', last done ' || "
 		 "to_char(succeeded, %s) || ', ' || round(date_part('epoch', now() - succeeded)) "
 		 "|| ' s ago', ', never done') || coalesce(', failed ' || to_char(failed, %s) || "
-		 "': ' || error, '') from tally.upkeep order by job",
+		 "': ' || error, ''), json_build_object('job', job, 'leader', leader, "
+		 "'done_seconds_ago', round(date_part('epoch', now() - succeeded)), "
+		 "'failed_seconds_ago', round(date_part('epoch', now() - failed)), 'error', "
+		 "error)::text from tally.upkeep order by job",
 		 STATUS_LATE_SECONDS, STATUS_TIME, STATUS_TIME);
 	return status_list(status, sql);
 }
@@ -196,20 +241,26 @@ static int status_clock(struct status *status)
 	if (r < 0)
 		return r;
 	int64_t offset = server_clock_offset(&clock);
-	if (llabs(offset) > STORE_CLOCK_BOUND)
-		status_wrong(status,
+	if (llabs(offset) > STORE_CLOCK_BOUND) {
+		report_begin(&status->report, true,
 			     "this host's clock is %lld s %s the database's: a daemon on this host "
 			     "does no maintenance",
 			     llabs(offset) / 1000000000, offset > 0 ? "ahead of" : "behind");
+		report_int(&status->report, "clock_offset_seconds", offset / CLOCK_SECOND);
+		report_end(&status->report);
+	}
 	int64_t held = kept.trusted == INT64_MIN
 			       ? 0
 			       : store_clock_held(&kept, status->store->config->retention_raw);
-	if (held >= STORE_CLOCK_BOUND)
-		status_wrong(status,
+	if (held >= STORE_CLOCK_BOUND) {
+		report_begin(&status->report, true,
 			     "what is too old is deleted %" PRId64
 			     " s later than it should be, since the clock there went ahead of the "
 			     "time that went by: if it is right, tallyd db confirm-clock",
 			     held / CLOCK_SECOND);
+		report_int(&status->report, "retention_held_seconds", held / CLOCK_SECOND);
+		report_end(&status->report);
+	}
 	return status_list(status,
 			   "select '!', 'table ' || \"table\" || ' is rolled up, or deleted, to a "
 			   "time that is still to come: the next maintenance puts that right' from "
@@ -222,7 +273,9 @@ static int status_clock(struct status *status)
 static int status_details(struct status *status, const struct tally_table *const *tables)
 {
 	struct store *store = status->store;
-	int r = status_tables(status);
+	int r = status_size(status);
+	if (r == 0)
+		r = status_tables(status);
 	if (r == 0)
 		r = schema_load_catalog(status->pg, &store->catalog);
 	for (; r == 0 && tables && *tables; tables++)
@@ -238,9 +291,10 @@ static int status_details(struct status *status, const struct tally_table *const
 	return r == 0 ? status_policies(status) : r;
 }
 
-int status_run(struct store *store, const struct tally_table *const *tables)
+int status_run(struct store *store, const struct tally_command *command)
 {
-	struct status status = {.store = store, .pg = &store->maintenance.pg};
+	struct status status = {
+		.store = store, .pg = &store->maintenance.pg, .report = report_of(command)};
 	int missing = 0;
 	int r = server_find_out(status.pg, &store->server);
 	if (r == 0)
@@ -250,8 +304,8 @@ int status_run(struct store *store, const struct tally_table *const *tables)
 	if (r == 0 && missing)
 		status_wrong(&status, "%d migrations to apply: run tallyd db migrate", missing);
 	if (r == 0 && !missing) {
-		printf("  all migrations applied\n");
-		r = status_details(&status, tables);
+		report_line(&status.report, false, "all migrations applied");
+		r = status_details(&status, command->tables);
 	}
-	return r < 0 ? r : status.wrong;
+	return r < 0 ? r : status.report.wrong;
 }

@@ -6,8 +6,7 @@
 
 struct store;
 
-/* Reads over store->maintenance.pg, and prints.  tables: those declared, NULL at the end.
- * 1: something is not as it should be. */
-int status_run(struct store *store, const struct tally_table *const *tables);
+/* Reads over store->maintenance.pg, and prints.  1: something is not as it should be. */
+int status_run(struct store *store, const struct tally_command *command);
 
 #endif
