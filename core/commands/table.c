@@ -19,6 +19,13 @@ static const struct command_option status_options[] = {
 	{0},
 };
 
+static const struct command_option healthcheck_options[] = {
+	{"live", 0, NULL, "only whether it answers, for what restarts a daemon that does not"},
+	{"timeout", 0, "1..60", "seconds to wait for its answer; default 4"},
+	COMMAND_JSON,
+	{0},
+};
+
 static const struct command_verb config_verbs[] = {
 	{"dump", NULL, "print the configuration in effect as a usable file", json_only},
 	{"explain", "[INSTANCE]", "print each value with where it comes from and what it means",
@@ -180,8 +187,9 @@ const struct command command_table[] = {
 	 .about = "Healthy: it is ready, every instance runs, none is failing, every buffer takes "
 		  "rows. 0: healthy; 4: it answers and is not; 1: no daemon answers in time. For "
 		  "HEALTHCHECK of containers and for monitoring on the same machine; a load "
-		  "balancer asks /readyz of the HTTP API.",
-	 .options = status_options,
+		  "balancer asks /readyz of the HTTP API. A store that is down makes it unhealthy, "
+		  "and a restart does not mend that: what restarts containers asks with --live.",
+	 .options = healthcheck_options,
 	 .run = command_healthcheck},
 	{.name = "config",
 	 .help = "show the configuration in effect, where each value comes from, or what there is",

@@ -102,6 +102,8 @@ def test_status_and_healthcheck_ask_the_running_daemon(daemon):
     d.wait(lambda: d.call("healthcheck").returncode == 4, "what fails is seen")
     sick = d.call("healthcheck")
     assert re.fullmatch(r"unhealthy input\.counter has failed for \S+: told to fail\n", sick.stdout)
+    live = d.call("healthcheck", "--live")
+    assert live.returncode == 0 and live.stdout.startswith("unhealthy input.counter has failed for ")
     failing = json.loads(d.call("healthcheck", "--json").stdout)
     assert failing["healthy"] is False and "told to fail" in failing["reason"]
     tell(d, "counter", "")
@@ -117,7 +119,9 @@ def test_status_and_healthcheck_ask_the_running_daemon(daemon):
 
     d.process.send_signal(signal.SIGSTOP)
     stuck = d.call("healthcheck", "--timeout", "1")
+    stuck_live = d.call("healthcheck", "--timeout", "1", "--live")
     d.process.send_signal(signal.SIGCONT)
+    assert stuck_live.returncode == 1
     assert stuck.returncode == 1 and stuck.stdout == "unhealthy tallyd runs and does not answer\n"
     d.stop()
     assert not (d.state_dir / "status").exists()

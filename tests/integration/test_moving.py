@@ -117,10 +117,13 @@ def place(tmp_path, server, source):
     server.sql(f"drop database {database} with (force)")
 
 
-def test_there_and_back_again_it_is_the_same(place, source):
+def test_there_and_back_again_it_is_the_same(place, source, server):
     there = place.copy("sqlite:old", "timescale")
     assert there.returncode == 0, there.stdout + there.stderr
     assert "the copy is complete" in there.stdout
+    if isinstance(server, Given):
+        assert place.sql("select count(*) > 5 from timescaledb_information.hypertables where hypertable_schema = "
+                         "'tally'") == [["t"]]
     for name in relations(source):
         assert int(place.sql(f"select count(*) from tally.{name}")[0][0]) == \
             one(source, f"select count(*) from {name}"), name
