@@ -12,6 +12,7 @@ enum console_exit { CONSOLE_OK = 0, CONSOLE_FAILED = 1, CONSOLE_USAGE = 2, CONSO
 
 /* argv[0] is the command's name. */
 int console_top(const char *config_path, int argc, char *const *argv);
+int console_alerts(const char *config_path, int argc, char *const *argv);
 int console_logs(const char *config_path, int argc, char *const *argv);
 int console_diff(const char *config_path, int argc, char *const *argv);
 

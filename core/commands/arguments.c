@@ -315,7 +315,7 @@ static int arguments_check_count(const struct command_line *line)
 {
 	const char *wanted = line->verb ? line->verb->arguments : line->command->arguments;
 	struct arguments_range range = arguments_count(wanted);
-	int words = line->argc - (line->verb != NULL);
+	int words = line->argc - (line->verb != NULL && line->argc > 0);
 	if (line->command->verbs && !line->verb) {
 		arguments_name(line);
 		fprintf(stderr, "what?");
@@ -374,6 +374,8 @@ int arguments_read(int argc, char **argv, struct command_line *ret)
 		return r;
 	if (!ret->command)
 		ret->command = command_find(ret->commands, "run");
+	if (ret->command->first_verb && !ret->verb)
+		ret->verb = ret->command->verbs;
 	r = arguments_settle(ret);
 	return r == COMMAND_OK ? arguments_check_count(ret) : r;
 }

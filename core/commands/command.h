@@ -39,6 +39,7 @@ struct command {
 	const char *about;     /* what else there is to know, some sentences; NULL: nothing */
 	const struct command_option *options; /* NULL: none */
 	const struct command_verb *verbs;     /* NULL: none */
+	bool first_verb;                      /* the first one, if none is given */
 	int (*run)(const struct command_line *line);
 };
 
@@ -87,9 +88,12 @@ int command_restore(const struct command_line *line);
 int command_top(const struct command_line *line);
 int command_logs(const struct command_line *line);
 int command_diff(const struct command_line *line);
+int command_alerts(const struct command_line *line);
 int command_status(const struct command_line *line);
 int command_healthcheck(const struct command_line *line);
 int command_mark(const struct command_line *line);
+/* Starts tallyd-console in the place of this program: returns only if that fails; console.c. */
+int command_console(const char *name, const struct command_line *line);
 int command_version(const struct command_line *line);
 int command_help(const struct command_line *line);
 

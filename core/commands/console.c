@@ -1,5 +1,5 @@
 /*
- * `tallyd top`, `tallyd logs` and `tallyd diff`: starts the program that they are in its place.
+ * `tallyd top`, `logs`, `diff` and `alerts`: starts the program that they are in its place.
  *
  * It is one of its own (console/), so that the daemon, which runs as long as its machine and has
  * much to lose, links neither what draws in a terminal nor what asks an HTTP API.  It is beside
@@ -54,7 +54,7 @@ static void console_execute(char **argv)
 	execv(TALLYD_HELPER_DIR "/tallyd-console", argv);
 }
 
-static int console_start(const char *name, const struct command_line *line)
+int command_console(const char *name, const struct command_line *line)
 {
 	size_t n = line->n_given + (size_t)line->argc + 5;
 	auto_free char **argv = calloc(n, sizeof(*argv));
@@ -73,15 +73,15 @@ static int console_start(const char *name, const struct command_line *line)
 
 int command_top(const struct command_line *line)
 {
-	return console_start("top", line);
+	return command_console("top", line);
 }
 
 int command_logs(const struct command_line *line)
 {
-	return console_start("logs", line);
+	return command_console("logs", line);
 }
 
 int command_diff(const struct command_line *line)
 {
-	return console_start("diff", line);
+	return command_console("diff", line);
 }

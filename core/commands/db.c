@@ -166,7 +166,8 @@ int db_run(struct db *db, const struct plan *plan)
 	json_begin_array(&json);
 	for (size_t i = 0; i < plan->n_instances; i++) {
 		const struct plan_instance *instance = &plan->instances[i];
-		if (!instance->plugin->command || !checked_names(db->only, instance))
+		if (instance->kind == PLAN_INPUT || !instance->plugin->command ||
+		    !checked_names(db->only, instance))
 			continue;
 		int found = db->json ? db_instance_json(db, instance, &json)
 				     : db_instance(db, instance);

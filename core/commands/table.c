@@ -157,6 +157,30 @@ static const struct command_option top_options[] = {
 	{0},
 };
 
+static const struct command_option alerts_list_options[] = {
+	{"all", 'a', NULL, "also those that are over"},
+	{"rule", 0, "NAME", "only of this rule, or of a pattern with * and ?"},
+	{"json", 0, NULL, "what the API says of them"},
+	COMMAND_API,
+	{0},
+};
+
+static const struct command_option alerts_test_options[] = {
+	{"from", 0, "TIME", "since when: 2h, 7d (ago), or 2026-01-31T12:00:00Z; default 1d"},
+	{"to", 0, "TIME", "until when; default now"},
+	{"json", 0, NULL, "one JSON object a line"},
+	{0},
+};
+
+static const struct command_verb alerts_verbs[] = {
+	{"list", NULL, "what fires and what is pending now, by the HTTP API; the default",
+	 alerts_list_options},
+	{"test", "NAME",
+	 "when [alert.NAME] would have fired and been resolved, from the rows of its store",
+	 alerts_test_options},
+	{0},
+};
+
 static const struct command_option help_options[] = {
 	{"format", 0, "text|markdown|shell|fish",
 	 "all commands as text (default), as chapters of a manual, or for a shell's completion"},
@@ -254,6 +278,14 @@ const struct command command_table[] = {
 		  "defaults.",
 	 .options = diff_options,
 	 .run = command_diff},
+	{.name = "alerts",
+	 .help = "show what fires now; try a rule on the past",
+	 .about = "test reads the store of the configuration and changes nothing, so a rule can be "
+		  "tried before a daemon has it. TALLYD_URL, TALLYD_TOKEN, TALLYD_TOKEN_FILE and "
+		  "TALLYD_CACERT are the defaults of the options of list.",
+	 .verbs = alerts_verbs,
+	 .first_verb = true,
+	 .run = command_alerts},
 	{.name = "mark",
 	 .arguments = "TEXT",
 	 .help = "set a mark beside the changes of containers, such as \"deploy 1.2.3\"",

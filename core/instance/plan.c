@@ -226,6 +226,29 @@ static int plan_no_instance(const struct plan *plan, enum plan_kind kind, const 
 			 part);
 }
 
+/* "*" is the first that there is, if there is one; "" is none. */
+static struct plan_instance *plan_find_wanted(const struct plan *plan, const char *name,
+					      plan_wanted_fn *wanted)
+{
+	if (strcmp(name, "*") != 0)
+		return *name ? plan_find_part(plan, PLAN_OUTPUT, name) : NULL;
+	for (size_t i = 0; i < plan->n_instances; i++)
+		if (wanted(plan->instances[i].plugin))
+			return &plan->instances[i];
+	return NULL;
+}
+
+const struct plan_instance *plan_store_of(const struct plan *plan,
+					  const struct plan_instance *instance)
+{
+	for (size_t i = 0; instance->options && i < instance->options->n; i++) {
+		const struct options_value *value = &instance->options->values[i];
+		if (value->option->type == TALLY_OPT_STORE && value->text)
+			return plan_find_wanted(plan, value->text, plan_is_store);
+	}
+	return NULL;
+}
+
 /* Binds STORE, CACHE and CACHES options. */
 static int plan_bind(void *arg, const struct tally_option *option, const char *name, void **ret,
 		     struct error *error)
@@ -233,7 +256,9 @@ static int plan_bind(void *arg, const struct tally_option *option, const char *n
 	struct plan_memory *memory = arg;
 	bool store = option->type == TALLY_OPT_STORE;
 	plan_wanted_fn *wanted = store ? plan_is_store : plan_is_cache;
-	struct plan_instance *found = plan_find_part(&memory->plan, PLAN_OUTPUT, name);
+	struct plan_instance *found = plan_find_wanted(&memory->plan, name, wanted);
+	if (!found && (!*name || strcmp(name, "*") == 0))
+		return 0;
 	if (!found) {
 		int r = plan_no_instance(&memory->plan, PLAN_OUTPUT, name, wanted, error);
 		return r == -EAGAIN ? 0 : r;

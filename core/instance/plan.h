@@ -75,6 +75,9 @@ void plan_destroy(struct plan *plan);
 struct plan *plan_keep(struct plan *plan); /* NULL is fine */
 
 const struct plan_instance *plan_find(const struct plan *plan, const char *name);
+/* The store that a STORE option of the instance names; NULL: none. */
+const struct plan_instance *plan_store_of(const struct plan *plan,
+					  const struct plan_instance *instance);
 /* Would restarting `a` as `b` change nothing? */
 bool plan_instance_equal(const struct plan_instance *a, const struct plan_instance *b);
 

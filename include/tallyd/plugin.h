@@ -117,7 +117,8 @@ enum tally_option_type {
 	TALLY_OPT_STRING,   /* const char *; NULL if not set and without a fallback */
 	TALLY_OPT_LIST,   /* const char *const *, NULL-terminated; separated by commas or blanks */
 	TALLY_OPT_CHOICE, /* int64_t: the index of the word in accepts */
-	TALLY_OPT_STORE,  /* struct tally_store *: the name of an instance, such as sqlite */
+	TALLY_OPT_STORE,  /* struct tally_store *: the name of an instance, such as sqlite; *: the
+			   * first that is configured, NULL if none is */
 	TALLY_OPT_CACHE,  /* struct tally_cache *: the name of an instance, such as redis */
 			  /* 10 is in use: see buffer.h */
 };
@@ -223,6 +224,9 @@ struct tally_store_ops {
 	int (*query)(void *self, const struct tally_query *query, tally_rows_fn *rows, void *arg);
 	/* Lists every stored table, including those of plugins that are not loaded. */
 	int (*tables)(void *self, tally_table_fn *each, void *arg);
+	/* Optional: as start(), in a process that only asks, while another one may write; stop()
+	 * undoes it.  NULL: start() can do that. */
+	int (*start_reading)(void *self);
 };
 
 /* Bytes that belong to a cache: call release(owner) when you are done with them. */
@@ -309,7 +313,9 @@ struct tally_plugin {
 	const struct tally_cache_ops *cache;
 	const struct tally_watcher *watcher;
 
-	/* Optional: runs `tallyd db …` for an instance with this config and prints to stdout.  No
+	/* Optional: runs `tallyd db …` for an output or buffer with this config, or `tallyd alerts
+	 * test` (argv = {"test", FROM, TO, "text" or "json"}, ns since 1970; the store that an
+	 * option names runs) for an input, and prints to stdout.  No
 	 * other function of the instance is called before it.  0: done; 1: done, and it found a
 	 * problem; -EINVAL: no such command; -ENOSYS: a command that this plugin does not need. */
 	int (*command)(struct tally_ctx *ctx, const void *config,

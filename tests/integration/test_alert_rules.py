@@ -1,5 +1,6 @@
 """Rules watch what an input emits, and their alerts are rows: once, also over crashes."""
 
+import datetime
 import json
 import time
 
@@ -130,3 +131,73 @@ declare = series climate (room text tag, moisture real)
     daemon.start()  # what other processes have is no reason not to start
     daemon.says("alert.elsewhere: never fires here")
     assert daemon.metric("tallyd_instance_up", instance="alert.room") == 1
+
+
+def event(daemon, name, action, exit_code=None):
+    emit(daemon, "container_events",
+         [time.time_ns(), "box", f"{name}-id", action, name, "x", exit_code])
+
+
+def test_a_rule_tried_on_the_past_says_what_it_said_then(replayed):
+    daemon = replayed(BUSY + """
+[alert.deaths]
+when = count(container_events over 10s where action = die) > 1
+""")
+    begun = time.time() - 1
+    for cpu in (50, 97, 98, 20, 20, 99, 1):
+        reading(daemon, "web", cpu)
+        event(daemon, "db", "die", 1)
+        daemon.wait(lambda n=daemon.metric("tallyd_alert_rows_total", instance="alert.busy") or 0:
+                    daemon.metric("tallyd_alert_rows_total", instance="alert.busy") > n, "it was seen", 10)
+
+    def calm():
+        reading(daemon, "web", 1)
+        return [state for _, state in alerts(daemon)][-1:] == ["resolved"]
+
+    daemon.wait(calm, "it is over")
+    daemon.wait(lambda: alerts(daemon, rule="deaths"), "the other one fires")
+    since, until = (time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at)) for at in (begun, time.time() + 2))
+    for rule in ("busy", "deaths"):
+        done = daemon.call("alerts", "test", rule, "--from", since, "--to", until, "--json")
+        assert done.returncode == 0, done.stderr
+        tried = [json.loads(line) for line in done.stdout.splitlines()]
+        said = alerts(daemon, "subject, state, time", rule)
+        assert [(row["subject"], row["state"]) for row in tried] == [row[:2] for row in said]
+        for row, (_, _, at) in zip(tried, said):
+            shown = datetime.datetime.fromisoformat(row["time"].replace("Z", "+00:00")[:26].rstrip("+") + "+00:00"
+                                                    if "." in row["time"] else row["time"].replace("Z", "+00:00"))
+            assert abs(shown.timestamp() - at / SECOND) < 3
+    text = daemon.call("alerts", "test", "busy", "--from", "5m").stdout
+    assert "firing    97%" in text and text.splitlines()[-1].startswith("would have fired ")
+    wrong = daemon.call("alerts", "test", "bussy")
+    assert wrong.returncode == 1 and "there is no [alert.bussy]" in wrong.stderr
+    assert daemon.call("alerts", "test", "busy", "--from", "soon").returncode == 2
+    # What fires now.
+    listed = daemon.call("alerts")
+    assert listed.returncode == 0, listed.stderr
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == ["STATE", "firing"] and "deaths" in listed.stdout
+    assert {(row["rule"], row["state"]) for row in json.loads(daemon.call("alerts", "--all", "--json").stdout)["data"]} == {
+        ("busy", "resolved"), ("deaths", "firing")}
+    assert daemon.call("alerts", "--rule", "no*").stdout == "nothing fires\n"
+
+
+def test_a_window_is_full_again_after_a_crash(replayed):
+    daemon = replayed("[alert.deaths]\nwhen = count(container_events over 5min where action = die) > 3\n")
+    for n in range(2):
+        event(daemon, "web", "die", n)
+    daemon.wait(lambda: len(daemon.sql("select 1 from container_events")) == 2, "two are stored")
+    daemon.kill9()
+    (daemon.dir / "rows").write_text("")
+    daemon.start()
+    for n in range(2):
+        event(daemon, "web", "die", n)
+    daemon.wait(lambda: alerts(daemon, rule="deaths"), "two of before and two of now are four")
+    assert alerts(daemon, "subject, state, value", "deaths") == [("web", "firing", 4)]
+
+
+def test_what_has_only_a_present_cannot_be_tried(replayed):
+    daemon = replayed("[alert.sick]\nwhen = health = unhealthy\n")
+    emit(daemon, "container_info", [time.time_ns(), "box", "a-id", "web", "x", "y", "running"])
+    daemon.wait(lambda: daemon.sql("select 1 from container_info"), "it is stored")
+    done = daemon.call("alerts", "test", "sick")
+    assert done.returncode == 1 and "container_info has only the newest row of each container" in done.stderr

@@ -19,7 +19,6 @@
 
 #include "alert_table.h"
 #include "base/clock.h"
-#include "base/globs.h"
 #include "keep/saved.h"
 #include "language/rule.h"
 
@@ -46,10 +45,7 @@ static void alert_watch(void *self, const struct tally_batch *batch)
 static bool alert_muted(void *arg, const char *subject, int64_t now)
 {
 	const struct alert *alert = arg;
-	if (alert->config->silence && alert->config->silence[0] &&
-	    globs_match(alert->config->silence, subject))
-		return true;
-	return quiet_is(&alert->quiet, now);
+	return alert_is_muted(alert->config, &alert->quiet, subject, now);
 }
 
 /* ---- A round, on the instance's thread --------------------------------------- */
@@ -143,10 +139,14 @@ static bool alert_wait(struct alert *alert, int64_t until)
 static int alert_run(void *self)
 {
 	struct alert *alert = self;
-	int64_t next_all = clock_monotonic(), last = 0;
+	int64_t last = 0;
 	while (!alert->engine)
 		if (tally_sleep(alert->ctx, CLOCK_HOUR))
 			return 0;
+	if (!alert->has_window)
+		alert_read_window(alert);
+	alert->has_window = true;
+	int64_t next_all = clock_monotonic();
 	int r = alert_emit(alert);
 	while (r == 0 && alert_wait(alert, next_all)) {
 		int64_t soon = last + look_at_least_after - clock_monotonic();
@@ -275,6 +275,9 @@ static const struct tally_option alert_options[] = {
 	 .help = "Times in which notifiers hear nothing, separated by commas: 22:00-06:00, "
 		 "sat-sun, mon-fri 22:00-06:00, or once "
 		 "2026-12-01T22:00:00Z/2026-12-02T02:00:00Z"},
+	{OPTION(store), .type = TALLY_OPT_STORE, .fallback = "*",
+	 .help = "The output that it reads the rows of its window from at the start, and `tallyd "
+		 "alerts test` the past"},
 	{OPTION(max_subjects), .type = TALLY_OPT_INT, .fallback = "10000", .accepts = "1..1000000",
 	 .help = "Containers, services, projects or hosts that it watches; rows of others are "
 		 "counted"},
@@ -312,4 +315,4 @@ TALLY_PLUGIN(.name = "alert", .version = TALLYD_VERSION,
 	     .options = alert_options, .config_size = sizeof(struct alert_config),
 	     .tables = alert_tables, .metrics = alert_metrics, .create = alert_create,
 	     .start = alert_start, .destroy = alert_destroy, .input = &alert_input,
-	     .watcher = &alert_watcher, .check = alert_check)
+	     .watcher = &alert_watcher, .check = alert_check, .command = alert_command)

@@ -14,7 +14,8 @@
 struct alert_config {
 	const char *when, *clear, *summary, *quiet;
 	const char *const *silence;
-	int64_t severity; /* index in info|warning|critical */
+	struct tally_store *store; /* NULL: there is none */
+	int64_t severity;          /* index in info|warning|critical */
 	int64_t max_subjects;
 };
 
@@ -25,8 +26,8 @@ struct alert {
 	struct rule *rule; /* NULL, as is the engine: it is about a table of no input here */
 	struct quiet quiet;
 	int wake_fd;
-	bool restored;
-	pthread_mutex_t lock; /* guards the engine; held over no I/O */
+	bool restored, has_window; /* has_window: its rows of before were read */
+	pthread_mutex_t lock;      /* guards the engine; held over no I/O */
 	struct engine *engine;
 	/* Of the instance's own thread. */
 	struct outbox outbox;
@@ -49,6 +50,21 @@ enum alert_metric {
  * -ENOENT: no table that is known here has what it names. */
 int alert_read_rule(struct tally_ctx *ctx, const struct alert_config *config, struct rule **ret,
 		    struct quiet *ret_quiet);
+
+/* Do notifiers hear nothing of this subject at this time? */
+bool alert_is_muted(const struct alert_config *config, const struct quiet *quiet,
+		    const char *subject, int64_t now);
+/* Is a change to this phase anything for notifiers? */
+static inline bool alert_notifies(enum phase_name phase, bool resolved)
+{
+	return phase == PHASE_FIRING || resolved;
+}
+
+/* The rows of the window from the store, if there is one; waits some seconds for it.  On the
+ * instance's thread; alert_past.c. */
+void alert_read_window(struct alert *alert);
+/* `tallyd alerts test`. */
+int alert_command(struct tally_ctx *ctx, const void *config, const struct tally_command *command);
 
 /* The changes that the outbox has and that were not emitted yet, as rows; alert_emit.c. */
 int alert_emit(struct alert *alert);

@@ -23,10 +23,9 @@ static void summarize(const struct alert *alert, const struct outbox_item *item,
 {
 	const struct rule *rule = alert->rule;
 	const char *what = alert->config->summary ? alert->config->summary : rule->text;
-	const char *unit = rule->function == RULE_SILENCE ? "s" : rule->unit;
 	char value[48] = "", now[96] = "";
 	if (item->has_value) {
-		value_show(item->value, unit, value, sizeof(value));
+		value_show(item->value, rule_unit(rule), value, sizeof(value));
 		snprintf(now, sizeof(now), ", now %s%s", value,
 			 rule->function == RULE_RATE ? " per second" : "");
 	}
@@ -43,7 +42,7 @@ static void put_text(struct alert *alert, struct tally_batch *batch, struct tall
 static int add_row(struct alert *alert, struct tally_batch *batch, const struct outbox_item *item)
 {
 	char summary[SUMMARY_SIZE];
-	bool tells = item->phase == PHASE_FIRING || item->resolved;
+	bool tells = alert_notifies(item->phase, item->resolved);
 	struct tally_cell *row = tally_batch_row(alert->ctx, batch);
 	if (!row)
 		return -ENOMEM;

@@ -8,6 +8,7 @@
 #include "alert.h"
 #include "alert_table.h"
 #include "base/cleanup.h"
+#include "base/globs.h"
 #include "language/parse.h"
 
 static int add_table(void *arg, const struct tally_table *table)
@@ -28,4 +29,12 @@ int alert_read_rule(struct tally_ctx *ctx, const struct alert_config *config, st
 		return tally_fail(ctx, error.code, "quiet: %s", error.text);
 	r = parse_rule(config->when, config->clear, names, ret, &error);
 	return r < 0 ? tally_fail(ctx, error.code, "%s", error.text) : 0;
+}
+
+bool alert_is_muted(const struct alert_config *config, const struct quiet *quiet,
+		    const char *subject, int64_t now)
+{
+	if (config->silence && config->silence[0] && globs_match(config->silence, subject))
+		return true;
+	return quiet_is(quiet, now);
 }

@@ -73,8 +73,10 @@ static const struct tally_output sqlite_output = {.size = sizeof(sqlite_output),
 						  .prepare = store_prepare,
 						  .write = store_write,
 						  .ledger = store_ledger};
-static const struct tally_store_ops sqlite_reader = {
-	.size = sizeof(sqlite_reader), .query = store_query, .tables = store_tables};
+static const struct tally_store_ops sqlite_reader = {.size = sizeof(sqlite_reader),
+						     .query = store_query,
+						     .tables = store_tables,
+						     .start_reading = store_start_reading};
 
 static int sqlite_check(struct tally_ctx *ctx, const void *config)
 {

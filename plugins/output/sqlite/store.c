@@ -78,6 +78,16 @@ int store_start(void *self)
 	return r;
 }
 
+int store_start_reading(void *self)
+{
+	struct store *store = self;
+	store->maintenance.running = false;
+	int r = store_open_reading(store);
+	if (r < 0)
+		store_close(store);
+	return r;
+}
+
 void store_stop(void *self)
 {
 	struct store *store = self;

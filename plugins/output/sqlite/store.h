@@ -69,6 +69,7 @@ char *store_path(const struct tally_ctx *ctx, const struct sqlite_config *config
 int store_create(struct tally_ctx *ctx, const void *config, void **ret_self);
 void store_destroy(void *self);
 int store_start(void *self);
+int store_start_reading(void *self);
 void store_stop(void *self);
 int store_prepare(void *self, const struct tally_table *table);
 /* A file at its limit loses its oldest rows for the new ones. */

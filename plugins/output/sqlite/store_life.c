@@ -54,18 +54,40 @@ static int store_lock(struct store *store)
 	return store->lock_fd < 0 ? store->lock_fd : 0;
 }
 
-int store_open(struct store *store)
+static void store_init(struct store *store)
 {
-	const struct database_settings settings = {.path = store->path,
-						   .page_cache = store->config->page_cache,
-						   .busy_timeout = store->config->busy_timeout,
-						   .full_sync = store->config->synchronous == 1};
 	store->open = true;
 	store->lock_fd = -1;
 	store->db = NULL;
 	writer_init(&store->writer);
 	readers_init(&store->readers);
 	catalog_init(&store->catalog);
+}
+
+int store_open_reading(struct store *store)
+{
+	const struct database_settings settings = {.path = store->path,
+						   .page_cache = store->config->page_cache,
+						   .busy_timeout = store->config->busy_timeout,
+						   .read_only = true};
+	store_init(store);
+	int r = database_open(store->ctx, &settings, &store->db);
+	if (r == 0)
+		r = catalog_load(store->ctx, &store->catalog, store->db);
+	if (r == 0)
+		r = readers_start(&store->readers, store->ctx, &settings);
+	if (r == 0)
+		place_note(store);
+	return r;
+}
+
+int store_open(struct store *store)
+{
+	const struct database_settings settings = {.path = store->path,
+						   .page_cache = store->config->page_cache,
+						   .busy_timeout = store->config->busy_timeout,
+						   .full_sync = store->config->synchronous == 1};
+	store_init(store);
 	int r = store_lock(store);
 	if (r == 0)
 		r = place_check_empty(store);

@@ -16,6 +16,8 @@ int store_lock_file(struct tally_ctx *ctx, const char *path);
 
 /* Whatever fails is undone by store_close(). */
 int store_open(struct store *store);
+/* For queries only, beside the daemon that has the file; changes nothing. */
+int store_open_reading(struct store *store);
 void store_close(struct store *store);
 
 /* Every call is between these two.  A file that is no longer in its place is opened again first;

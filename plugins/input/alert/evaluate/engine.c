@@ -25,6 +25,7 @@ struct engine *engine_create(const struct engine_setup *setup)
 		return NULL;
 	engine->setup = *setup;
 	engine->rule = rule;
+	engine->whole_since = setup->now;
 	engine->subjects.max = setup->max_subjects;
 	engine->subjects.max_series = SERIES_PER_SUBJECT * setup->max_subjects;
 	engine->identities.max = SERIES_PER_SUBJECT * setup->max_subjects;

@@ -48,6 +48,11 @@ void engine_destroy(struct engine *engine);
 /* True: a look is worth while before the next one that is due. */
 bool engine_watch(struct engine *engine, const struct tally_batch *batch, int64_t now);
 
+/* The same for rows of before, from a store, which may also have rows that were seen already.  Then
+ * once that since `from` all rows are in. */
+void engine_watch_past(struct engine *engine, const struct tally_batch *batch, int64_t now);
+void engine_end_past(struct engine *engine, int64_t from);
+
 /* Looks at the subjects of which rows came, or at all of them, and passes on what has changed.
  * Non-zero of the callback is returned at the end. */
 int engine_look(struct engine *engine, bool all, int64_t now, engine_change_fn *change, void *arg);

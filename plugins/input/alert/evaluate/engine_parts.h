@@ -18,6 +18,8 @@ struct engine {
 	bool keeps_series; /* rows of its table come when something changes, and not all the time */
 	struct columns tables[ENGINE_TABLES];
 	unsigned n_tables, next_table;
+	bool past;           /* the rows that come are from the store */
+	int64_t whole_since; /* since when no row was missed */
 	int64_t last_change; /* times of changes only grow */
 	int64_t expired;     /* when what is idle was last forgotten */
 	struct engine_counts counts;

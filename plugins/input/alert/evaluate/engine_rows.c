@@ -191,6 +191,18 @@ static bool is_late(const struct engine *engine, const struct series *series, in
 	return function != RULE_SILENCE && time <= now - engine->rule->window;
 }
 
+/* Rows of a series come in the order of their times.  So a store's row is known if it is not before
+ * the first that passed; and one that passes, as after a crash, if it is not after the last that
+ * was read. */
+static bool is_known(const struct engine *engine, struct series *series, int64_t time)
+{
+	if (engine->past)
+		return series->seen_from && time >= series->seen_from;
+	if (!series->seen_from)
+		series->seen_from = time;
+	return time <= series->read_to;
+}
+
 static void watch_row(struct engine *engine, const struct columns *at, const struct tally_cell *row,
 		      int64_t now)
 {
@@ -204,7 +216,7 @@ static void watch_row(struct engine *engine, const struct columns *at, const str
 		return;
 	}
 	struct subject *subject = series->subject;
-	if (is_late(engine, series, time, now))
+	if (is_known(engine, series, time) || is_late(engine, series, time, now))
 		return;
 	add_row(engine, at, row, series, time);
 	if (time > series->time)
@@ -213,6 +225,8 @@ static void watch_row(struct engine *engine, const struct columns *at, const str
 		subject->last_row = time;
 	if (!subject->first_row || time < subject->first_row)
 		subject->first_row = time;
+	if (engine->past && time > series->read_to)
+		series->read_to = time;
 	subject->known = true;
 	subjects_mark(&engine->subjects, subject);
 }
@@ -279,4 +293,16 @@ bool engine_watch(struct engine *engine, const struct tally_batch *batch, int64_
 	if (info)
 		watch_info(engine, batch, now);
 	return engine->subjects.dirty != NULL;
+}
+
+void engine_watch_past(struct engine *engine, const struct tally_batch *batch, int64_t now)
+{
+	engine->past = true;
+	engine_watch(engine, batch, now);
+	engine->past = false;
+}
+
+void engine_end_past(struct engine *engine, int64_t from)
+{
+	engine->whole_since = from;
 }

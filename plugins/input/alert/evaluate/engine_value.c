@@ -45,11 +45,11 @@ static bool value_of(const struct engine *engine, const struct subject *subject,
 	}
 }
 
-/* Right after the start the window is not full: more rows may have come than were seen. */
+/* Until the window is full: more rows may have come than were seen. */
 static bool may_count_more(const struct engine *engine, int64_t now)
 {
 	return engine->rule->function == RULE_COUNT &&
-	       now - engine->setup.now < engine->rule->window;
+	       now - engine->whole_since < engine->rule->window;
 }
 
 static void judge_value(const struct engine *engine, const struct subject *subject, int64_t now,

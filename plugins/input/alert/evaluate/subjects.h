@@ -36,7 +36,9 @@ struct series {
 	uint64_t hash, version; /* version: of the identities when its subject was found */
 	struct subject *subject;
 	int64_t time;
-	double value; /* of a counter, or the newest */
+	int64_t seen_from; /* of its first row that passed; 0: none has */
+	int64_t read_to;   /* of its newest row that was read from a store */
+	double value;      /* of a counter, or the newest */
 	bool has_value, matches;
 	bool gone; /* its newest row says that what it is about does not exist any more */
 };

@@ -16,6 +16,16 @@ void rule_destroy(struct rule *rule)
 	free(rule);
 }
 
+const char *rule_unit(const struct rule *rule)
+{
+	return rule->function == RULE_SILENCE ? "s" : rule->unit;
+}
+
+bool rule_has_window(const struct rule *rule)
+{
+	return rule->function > RULE_SILENCE;
+}
+
 bool rule_compare(double value, enum rule_operator op, double with)
 {
 	switch (op) {

@@ -74,6 +74,10 @@ struct rule {
 
 void rule_destroy(struct rule *rule); /* NULL is fine */
 
+/* Of the value that it compares; NULL: none. */
+const char *rule_unit(const struct rule *rule);
+/* Does it look at rows within a window, and not at the newest ones? */
+bool rule_has_window(const struct rule *rule);
 bool rule_compare(double value, enum rule_operator op, double with);
 const char *rule_operator_text(enum rule_operator op);
 const char *rule_subject_text(enum rule_subject by);
