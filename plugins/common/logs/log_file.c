@@ -2,12 +2,14 @@
  * See log_file.h.  Called by source_file.c, and by follower.c to look into a file, on the input's
  * thread.
  *
- * The engine renames while we read: PATH.1 to PATH.2, PATH to PATH.1, then it makes PATH anew.  No
- * lock is shared with it, so every step that goes by names checks by inode that no rename came in
- * between, and is done again if one did.
+ * The engine renames while we read: PATH.1 to PATH.2, PATH to PATH.1, then it makes PATH anew; the
+ * kubelet PATH to PATH.DATE, and the runtime makes PATH anew when it is told.  No lock is shared
+ * with it, so every step that goes by names checks by inode that no rename came in between, and is
+ * done again if one did.
  */
 #include "logs/log_file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,11 +21,55 @@
 
 enum { OLDEST = 1000, FIRST_WINDOW = 64 << 10, WINDOW_FACTOR = 16 };
 
+/* The kubelet keeps 5 files of a log, if not told otherwise. */
+enum { DATED_MAX = 64, DATE_LEN = 15 };
+
 /* ---- Names ---- */
 
-/* PATH, PATH.1, …; false: too long. */
+/* YYYYMMDD-HHMMSS */
+static bool is_date(const char *text)
+{
+	return strlen(text) == DATE_LEN && strspn(text, "0123456789") == 8 && text[8] == '-' &&
+	       strspn(text + 9, "0123456789") == DATE_LEN - 9;
+}
+
+/* Puts it where it belongs, the newest first; the oldest falls out. */
+static unsigned insert_date(char dates[DATED_MAX][DATE_LEN + 1], unsigned n, const char *date)
+{
+	unsigned at = n < DATED_MAX ? n : DATED_MAX - 1;
+	if (n == DATED_MAX && strcmp(date, dates[at]) < 0)
+		return n;
+	for (; at > 0 && strcmp(dates[at - 1], date) < 0; at--)
+		memcpy(dates[at], dates[at - 1], DATE_LEN + 1);
+	memcpy(dates[at], date, DATE_LEN + 1);
+	return n < DATED_MAX ? n + 1 : n;
+}
+
+/* The nth newest of the kubelet's older files that are not compressed, from 1. */
+static bool dated_path(const struct log_file *file, unsigned nth, char ret[LOG_FILE_PATH])
+{
+	char dates[DATED_MAX][DATE_LEN + 1], folder[LOG_FILE_PATH];
+	const char *name = strrchr(file->path, '/') + 1;
+	const struct dirent *entry;
+	size_t len = strlen(name);
+	unsigned n = 0;
+	snprintf(folder, sizeof(folder), "%.*s", (int)(name - file->path), file->path);
+	DIR *dir = opendir(folder);
+	while (dir && (entry = readdir(dir)) != NULL)
+		if (strncmp(entry->d_name, name, len) == 0 && entry->d_name[len] == '.' &&
+		    is_date(entry->d_name + len + 1))
+			n = insert_date(dates, n, entry->d_name + len + 1);
+	if (dir)
+		closedir(dir);
+	return nth <= n &&
+	       snprintf(ret, LOG_FILE_PATH, "%s.%s", file->path, dates[nth - 1]) < LOG_FILE_PATH;
+}
+
+/* PATH, PATH.1, …; false: there is none, or it is too long. */
 static bool nth_path(const struct log_file *file, unsigned nth, char ret[LOG_FILE_PATH])
 {
+	if (nth > 0 && file->dated)
+		return dated_path(file, nth, ret);
 	int n = nth ? snprintf(ret, LOG_FILE_PATH, "%s.%u", file->path, nth)
 		    : snprintf(ret, LOG_FILE_PATH, "%s", file->path);
 	return n < LOG_FILE_PATH;
@@ -54,7 +100,7 @@ static int open_nth(const struct log_file *file, unsigned nth, struct log_held *
 	char path[LOG_FILE_PATH];
 	struct stat status;
 	if (!nth_path(file, nth, path))
-		return -ENAMETOOLONG;
+		return -ENOENT;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return -errno;
@@ -192,8 +238,8 @@ static int find_begin(struct log_file *file, const struct log_begin *begin)
 
 int log_file_open(struct log_file *file, const char *path, const struct log_begin *begin)
 {
-	*file = (struct log_file){.n = 0};
-	if (strlen(path) >= LOG_FILE_PATH - 8)
+	*file = (struct log_file){.dated = begin->dated};
+	if (strlen(path) >= LOG_FILE_PATH - DATE_LEN - 8)
 		return -ENAMETOOLONG;
 	snprintf(file->path, sizeof(file->path), "%s", path);
 	int r = find_begin(file, begin);

@@ -1,8 +1,9 @@
 /*
  * The files of one container's log, as the engine's json-file driver writes them: PATH, and the
  * older PATH.1, PATH.2, … which it makes by renaming at a rotation (Podman keeps one file, and puts
- * a new one in its place).  Files are recognised by their inode, and their descriptors are held
- * until they are read to the end, whatever they are called by then.
+ * a new one in its place).  The kubelet calls older ones PATH.YYYYMMDD-HHMMSS instead, and
+ * compresses all but the newest of them.  Files are recognised by their inode, and their
+ * descriptors are held until they are read to the end, whatever they are called by then.
  *
  * Happy path: log_file_open() finds where to begin, from the end backwards; log_file_read() reads
  * chunk by chunk until there is no more; then, whenever something may have been written,
@@ -33,6 +34,7 @@ struct log_held {
 
 struct log_file {
 	char path[LOG_FILE_PATH];
+	bool dated;                          /* older files have the kubelet's names */
 	struct log_held held[LOG_FILE_HELD]; /* oldest first; the first is being read */
 	unsigned n;
 	off_t offset;  /* in the first, behind its last whole record */
@@ -50,6 +52,7 @@ struct log_file {
 struct log_begin {
 	const struct log_resume *resume;
 	uint32_t last_lines; /* if nothing was accepted before; 0: all */
+	bool dated;          /* older files have the kubelet's names */
 	bool files_only;     /* if a file that is needed is compressed, begin after it */
 	char *buffer;        /* LOG_FILE_BUFFER bytes */
 };

@@ -8,8 +8,21 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
+#include <unistd.h>
 
-enum { TRIES = 100, FOREIGN_LINES = 8 };
+enum { TRIES = 100, FOREIGN_LINES = 8, NOTICE_SIZE = 16384 };
+
+void source_file_notices(int inotify_fd, void (*each)(void *arg, int watch), void *arg)
+{
+	_Alignas(struct inotify_event) char bytes[NOTICE_SIZE];
+	ssize_t n;
+	while ((n = read(inotify_fd, bytes, sizeof(bytes))) > 0)
+		for (char *at = bytes; at < bytes + n;) {
+			const struct inotify_event *event = (const void *)at;
+			each(arg, event->mask & IN_Q_OVERFLOW ? -1 : event->wd);
+			at += sizeof(*event) + event->len;
+		}
+}
 
 static void set_watch(struct source_file *source)
 {

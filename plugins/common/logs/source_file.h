@@ -19,6 +19,10 @@ struct source_file {
 	bool pending;         /* there may be more to read */
 };
 
+/* What inotify_fd tells: each() with every watch that something happened to; -1: any of them may be
+ * meant, since the kernel has dropped some. */
+void source_file_notices(int inotify_fd, void (*each)(void *arg, int watch), void *arg);
+
 /* 0; -ENOTSUP: a file that is needed is compressed; -EAGAIN: it is being rotated; -errno. */
 int source_file_open(struct source_file *source, const char *path, int inotify_fd,
 		     const struct log_begin *begin);

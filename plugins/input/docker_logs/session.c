@@ -28,7 +28,6 @@
 static const int64_t missing_ns = 20 * CLOCK_MS;
 static const struct docker_follow_config follow_config = {.interval = CLOCK_MINUTE};
 
-enum { NOTICE_SIZE = 16384 };
 enum { FD_STREAMS, FD_FILES };
 
 /* ---- Events ---- */
@@ -62,22 +61,15 @@ static bool on_event(void *arg, const struct docker_event *event)
 
 /* ---- Beside the events ---- */
 
-/* An event names the watch of a file that was written to, renamed or replaced. */
-static void notice_writes(struct docker_logs *logs)
+/* Of a file that was written to, renamed or replaced. */
+static void on_notice(void *arg, int watch)
 {
-	_Alignas(struct inotify_event) char bytes[NOTICE_SIZE];
-	ssize_t n;
-	while ((n = read(logs->inotify_fd, bytes, sizeof(bytes))) > 0)
-		for (char *at = bytes; at < bytes + n;) {
-			const struct inotify_event *event = (const void *)at;
-			bool all = event->mask & IN_Q_OVERFLOW; /* the kernel has dropped some */
-			for (uint32_t i = 0; i < logs->n_followers; i++) {
-				struct source_file *file = &logs->followers[i]->file;
-				if (all || file->watch == event->wd)
-					file->pending = true;
-			}
-			at += sizeof(*event) + event->len;
-		}
+	struct docker_logs *logs = arg;
+	for (uint32_t i = 0; i < logs->n_followers; i++) {
+		struct source_file *file = &logs->followers[i]->file;
+		if (watch < 0 || file->watch == watch)
+			file->pending = true;
+	}
 }
 
 /*
@@ -164,7 +156,7 @@ static void logs_dispatch(void *arg, const struct pollfd fds[DOCKER_FOLLOW_FDS])
 	streams_act(logs->streams);
 	if (fds[FD_FILES].revents) {
 		logs->files_due = tally_monotonic(logs->ctx) + 20 * CLOCK_MS;
-		notice_writes(logs);
+		source_file_notices(logs->inotify_fd, on_notice, logs);
 	}
 	read_files(logs);
 	/* Only what was due before this turn: its next line may have come during it. */
