@@ -17,6 +17,7 @@ import pytest
 from counting import into_timescale
 from daemon import ROOT
 from pg import Given, Postgres, as_user, run_script
+from terminal import Terminal
 from waiting import wait_for
 
 VERSIONS = sorted(int(path.name[:4]) for path in (ROOT / "sql/timescale").glob("[0-9]*.sql"))
@@ -235,6 +236,23 @@ def test_status_says_mode_migrations_and_tables(daemon, server, database):
     assert answer.returncode == 4 and "! table counter: views" in answer.stdout
     assert d.call("db", "status", "sqlite").returncode == 1
     assert d.call("db", "drop").returncode == 2
+
+
+def test_migrations_that_take_long_show_how_far_they_are(daemon, server, database):
+    d = daemon()
+    server.sql("create schema tally; create table tally.migrations (version int primary key, name text not null, "
+               "checksum text not null, applied timestamptz not null)", database)
+    held = subprocess.Popen(["psql", "-X", "-q", "-A", "-t", "-d", server.conninfo(database)], stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, text=True)
+    held.stdin.write("begin; lock table tally.migrations in share mode; select 'held';\n")
+    held.stdin.flush()
+    assert held.stdout.readline() == "held\n"
+    with Terminal(d.command("db", "migrate")) as terminal:
+        wait_for(lambda: server.sql("select 1 from pg_locks where not granted and relation = 'tally.migrations'::regclass "
+                                    "and pid in (select pid from pg_stat_activity where now() - query_start > "
+                                    "interval '0.6 s')", database), 30, "the first one waits")
+        held.communicate()
+        terminal.shows(f"applying migrations: {len(VERSIONS)} migrations in ", "up to date")
 
 
 def test_a_dry_run_shows_what_would_be_done_and_does_nothing(daemon, server, database):

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/progress.h"
 #include "base/rfc3339.h"
 #include "dry_run.h"
 #include "maintenance/trusted_clock.h"
@@ -80,8 +81,11 @@ static int command_tables(struct store *store, const struct tally_table *const *
 
 static int command_migrate(struct store *store, const struct tally_command *command)
 {
+	struct progress progress;
 	int64_t now = 0;
+	store->progress = &progress;
 	int r = store_migrate(store, &store->maintenance.pg, true);
+	store->progress = NULL;
 	if (r == 0)
 		r = server_time_read(&store->maintenance.pg, &now);
 	if (r == 0)

@@ -28,7 +28,7 @@ int store_migrate(struct store *store, struct pg_connection *pg, bool make)
 	if (r == 0)
 		r = server_find_out(pg, &store->server);
 	if (r == 0)
-		r = make ? migration_run(pg, migrations)
+		r = make ? migration_run(pg, migrations, store->progress)
 			 : migration_missing(pg, migrations, &missing);
 	if (r == 0 && missing)
 		return tally_fail(store->ctx, EPROTO,

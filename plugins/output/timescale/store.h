@@ -46,7 +46,8 @@ struct store {
 	const struct timescale_config *config;
 	int interrupt_fd; /* an eventfd: readable when blocked calls should return */
 	struct server server;
-	bool extension_reported; /* that it could not be created */
+	bool extension_reported;   /* that it could not be created */
+	struct progress *progress; /* of tallyd db migrate, for whoever waits; NULL: nobody */
 	struct catalog catalog;
 	struct dead_letter dead;
 	struct parallel_writer parallel; /* the connections that write */

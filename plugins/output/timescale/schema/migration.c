@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/progress.h"
 #include "pg/pg_value.h"
 
 /* "tall" as a number: the first key of all our advisory locks. */
@@ -56,7 +57,8 @@ static int migration_apply(struct pg_connection *pg, const struct migration *mig
 	return r;
 }
 
-static int migration_run_locked(struct pg_connection *pg, const struct migration *list)
+static int migration_run_locked(struct pg_connection *pg, const struct migration *list,
+				struct progress *progress)
 {
 	const struct migration *due;
 	int r = migration_find(pg, list, &due);
@@ -67,8 +69,15 @@ static int migration_run_locked(struct pg_connection *pg, const struct migration
 				"key, name text not null, checksum text not null, applied "
 				"timestamptz not null);"
 				"commit");
-	for (; r == 0 && due->version; due++)
+	if (progress)
+		progress_begin(progress, "applying migrations", "migrations", migration_count(due));
+	for (int64_t done = 0; r == 0 && due->version; due++) {
 		r = migration_apply(pg, due);
+		if (progress)
+			progress_set(progress, r == 0 ? ++done : done);
+	}
+	if (progress)
+		progress_end(progress);
 	return r;
 }
 
@@ -112,7 +121,7 @@ static int migration_lock(struct pg_connection *pg)
 	return r;
 }
 
-int migration_run(struct pg_connection *pg, const struct migration *list)
+int migration_run(struct pg_connection *pg, const struct migration *list, struct progress *progress)
 {
 	int missing = 0;
 	int r = migration_missing(pg, list, &missing);
@@ -123,7 +132,7 @@ int migration_run(struct pg_connection *pg, const struct migration *list)
 	r = migration_lock(pg);
 	if (r < 0)
 		return r;
-	r = migration_run_locked(pg, list);
+	r = migration_run_locked(pg, list, progress);
 	if (pg->conn) {
 		pg_rollback(pg);
 		if (pg_exec(pg, "select pg_advisory_unlock(" MIGRATION_LOCK ")") < 0)

@@ -9,15 +9,19 @@
 #include "pg/pg_connection.h"
 #include "store/migration_list.h"
 
+struct progress;
+
 /* Applies what is missing, each in a transaction of its own with its record, so that a crash in
  * between leaves whole ones.  -EPROTO: the database belongs to a newer tallyd, or other migrations
- * were applied, or not in their order.  -EAGAIN: somebody holds the lock; the reason says who. */
-int migration_run(struct pg_connection *pg, const struct migration *list);
+ * were applied, or not in their order.  -EAGAIN: somebody holds the lock; the reason says who.
+ * progress: where it is shown; NULL: nowhere. */
+int migration_run(struct pg_connection *pg, const struct migration *list,
+		  struct progress *progress);
 
-/* How many of them are missing; reads only.  -EPROTO likewise. */
-/* The first of them; reads only.  -EPROTO likewise. */
+/* The first that is missing; reads only.  -EPROTO likewise. */
 int migration_find(struct pg_connection *pg, const struct migration *list,
 		   const struct migration **ret);
+/* How many are missing; reads only.  -EPROTO likewise. */
 int migration_missing(struct pg_connection *pg, const struct migration *list, int *ret);
 
 #endif

@@ -192,7 +192,7 @@ int schema_repair(struct pg_connection *pg, const struct schema_where *where,
 		  const struct stored_table *stored)
 {
 	char dropped[200];
-	int r = where->make ? migration_run(pg, migrations) : 0;
+	int r = where->make ? migration_run(pg, migrations, NULL) : 0;
 	if (r < 0 || !stored)
 		return r;
 	if (!where->make)
