@@ -9,7 +9,8 @@
 #include "language/names.h"
 #include "language/rule.h"
 
-extern const struct tally_table fixture_stats, fixture_info, fixture_events, fixture_logs;
+extern const struct tally_table fixture_stats, fixture_info, fixture_events, fixture_logs,
+	fixture_patterns;
 extern const struct tally_table *const fixture_tables[];
 
 /* Ends the test unless the rule is sound. */

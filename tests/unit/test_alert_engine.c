@@ -404,6 +404,67 @@ static void a_clock_that_is_ahead_does_no_harm(void **state)
 	end(&scene);
 }
 
+static void show_pattern(struct scene *scene, const char *id, int64_t first_seen)
+{
+	struct tally_ctx *ctx = fake_host_ctx(scene->host);
+	struct tally_batch *batch = tally_batch_new(ctx, &fixture_patterns);
+	struct tally_cell *row = tally_batch_row(ctx, batch);
+	tally_put_int(row, 0, scene->now);
+	tally_put_text_borrowed(row, 1, "box", 3);
+	tally_put_text_borrowed(row, 2, "shop/web", 8);
+	tally_put_text_borrowed(row, 3, id, strlen(id));
+	tally_put_text_borrowed(row, 4, "error", 5);
+	tally_put_int(row, 5, first_seen);
+	show(scene, batch);
+	look(scene);
+}
+
+/* A pattern's row comes again with each minute in which it is seen. */
+static void a_pattern_is_new_for_some_time_and_says_its_service(void **state)
+{
+	struct scene scene;
+	(void)state;
+	begin(&scene,
+	      "count(log_patterns over 10min where level = error and first_seen newer than 10min) "
+	      "> "
+	      "0 by service",
+	      NULL, 10);
+	show_pattern(&scene, "old", scene.now - 20 * CLOCK_MINUTE);
+	expect(&scene, "");
+	show_pattern(&scene, "new", scene.now - CLOCK_SECOND);
+	expect(&scene, "shop/web firing 1; ");
+	passes(&scene, 660);
+	expect(&scene, "shop/web resolved 0; ");
+	show_pattern(&scene, "new", scene.start);
+	expect(&scene, "");
+	end(&scene);
+}
+
+/* As after a crash: some rows are in the store, some pass, and some are both. */
+static void rows_of_before_are_counted_once(void **state)
+{
+	struct scene scene;
+	(void)state;
+	begin(&scene, "count(container_logs over 5min) > 3", NULL, 10);
+	struct tally_ctx *ctx = fake_host_ctx(scene.host);
+	scene.now += 10 * CLOCK_SECOND;
+	show(&scene, fixture_logs_row(ctx, scene.now, "web", "info", "passed, and is stored"));
+	for (int64_t ago = 20; ago >= 0; ago -= 10) {
+		struct tally_batch *stored = fixture_logs_row(ctx, scene.now - ago * CLOCK_SECOND,
+							      "web", "info", "stored");
+		engine_watch_past(scene.engine, stored, scene.now);
+		tally_batch_drop(ctx, stored);
+	}
+	engine_end_past(scene.engine, scene.now - 5 * CLOCK_MINUTE);
+	look(&scene);
+	expect(&scene, "");
+	scene.now += CLOCK_SECOND;
+	show(&scene, fixture_logs_row(ctx, scene.now, "web", "info", "passes"));
+	look(&scene);
+	expect(&scene, "web firing 4; ");
+	end(&scene);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -424,6 +485,8 @@ int main(void)
 		cmocka_unit_test(subjects_are_bounded_and_the_rest_is_counted),
 		cmocka_unit_test(a_restart_neither_repeats_nor_forgets),
 		cmocka_unit_test(a_clock_that_is_ahead_does_no_harm),
+		cmocka_unit_test(a_pattern_is_new_for_some_time_and_says_its_service),
+		cmocka_unit_test(rows_of_before_are_counted_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -136,8 +136,16 @@ static void a_mistake_is_explained_where_it_stands(void **state)
 		{"state = exited or exit_code = 1", NULL,
 		 "when: at character 16, \"or\": there is no or: write a second rule"},
 		{"gone_at = 3", NULL,
-		 "when: at character 1, \"gone_at\": gone_at is a time, which a rule cannot "
-		 "compare"},
+		 "when: at character 1, \"gone_at\": gone_at is a time, which only `where` "
+		 "compares"},
+		{"count(log_patterns where first_seen > 3) > 0", NULL,
+		 "when: at character 37, \">\": first_seen is a time: expected newer than or "
+		 "older than, such as newer than 10min"},
+		{"count(log_patterns where first_seen newer 3min) > 0", NULL,
+		 "when: at character 43, \"3min\": expected than"},
+		{"count(log_patterns) > 0 by container", NULL,
+		 "when: at character 28, \"container\": log_patterns has no container_id, so no "
+		 "container: use by host"},
 		{"action = die and name = a", NULL, NULL},
 		{"message matches \"a(b\"", NULL,
 		 "when: at character 17, \"a(b\": is not a regular expression: missing closing "

@@ -22,6 +22,7 @@ bool columns_find(const struct tally_table *table, const struct rule *rule, stru
 	ret->host = columns_place(table, "host");
 	ret->container_id = columns_place(table, "container_id");
 	ret->name = columns_place(table, "name");
+	ret->service = columns_place(table, "service");
 	ret->measured = columns_place(table, rule->column);
 	ret->gone = COLUMNS_NONE;
 	for (uint32_t i = 0; i < table->n_columns; i++) {
@@ -65,22 +66,25 @@ static bool match_text(const struct rule_condition *condition, const struct tall
 }
 
 static bool match(const struct columns *columns, const struct rule_condition *condition,
-		  int32_t place, const struct tally_cell *row)
+		  int32_t place, const struct tally_cell *row, int64_t now)
 {
 	double number;
 	if (!row[place].set)
 		return condition->op == RULE_UNEQUAL;
 	if (condition->text)
 		return match_text(condition, &row[place]);
+	if (condition->type == TALLY_TIME)
+		return ((double)(now - row[place].i) < condition->number) ==
+		       (condition->op == RULE_NEWER);
 	return columns_number(columns, place, row, &number) &&
 	       rule_compare(number, condition->op, condition->number);
 }
 
 bool columns_match(const struct columns *columns, const struct rule *rule,
-		   const struct tally_cell *row)
+		   const struct tally_cell *row, int64_t now)
 {
 	for (unsigned i = 0; i < rule->n_conditions; i++)
-		if (!match(columns, &rule->conditions[i], columns->conditions[i], row))
+		if (!match(columns, &rule->conditions[i], columns->conditions[i], row, now))
 			return false;
 	return true;
 }

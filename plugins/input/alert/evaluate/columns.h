@@ -14,7 +14,7 @@ enum { COLUMNS_TAGS = 16, COLUMNS_NONE = -1 };
 
 struct columns {
 	const struct tally_table *table;
-	int32_t host, container_id, name, gone, measured;
+	int32_t host, container_id, name, service, gone, measured;
 	int32_t conditions[RULE_CONDITIONS];
 	int32_t tags[COLUMNS_TAGS];
 	unsigned n_tags;
@@ -24,9 +24,9 @@ struct columns {
 bool columns_find(const struct tally_table *table, const struct rule *rule, struct columns *ret);
 int32_t columns_place(const struct tally_table *table, const char *name);
 
-/* Does the row fulfil every condition?  NULL fulfils != only. */
+/* Does the row fulfil every condition now?  NULL fulfils != only. */
 bool columns_match(const struct columns *columns, const struct rule *rule,
-		   const struct tally_cell *row);
+		   const struct tally_cell *row, int64_t now);
 
 /* False: NULL. */
 bool columns_number(const struct columns *columns, int32_t place, const struct tally_cell *row,

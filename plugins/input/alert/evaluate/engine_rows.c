@@ -45,7 +45,9 @@ static struct span container_name(const struct columns *at, const struct tally_c
 static struct span subject_text(const struct engine *engine, const struct columns *at,
 				const struct tally_cell *row, struct span host, int64_t now)
 {
-	struct span id = span_of(row, at->container_id);
+	struct span id = span_of(row, at->container_id), service = span_of(row, at->service);
+	if (engine->rule->by == RULE_BY_SERVICE && service.len)
+		return service; /* the row says it itself */
 	if (engine->rule->by == RULE_BY_HOST)
 		return host;
 	if (engine->rule->by == RULE_BY_CONTAINER)
@@ -147,7 +149,7 @@ static void add_match(const struct engine *engine, const struct columns *at,
 		      const struct tally_cell *row, struct series *series, int64_t time)
 {
 	struct subject *subject = series->subject;
-	bool matches = columns_match(at, engine->rule, row);
+	bool matches = columns_match(at, engine->rule, row, time);
 	series->gone = at->gone != COLUMNS_NONE && row[at->gone].set;
 	if (matches && !subject->n_true)
 		subject->true_since = time;
@@ -207,7 +209,7 @@ static void watch_row(struct engine *engine, const struct columns *at, const str
 		      int64_t now)
 {
 	int64_t time = row[0].set && row[0].i < now ? row[0].i : now;
-	if (engine->rule->function != RULE_NEWEST && !columns_match(at, engine->rule, row))
+	if (engine->rule->function != RULE_NEWEST && !columns_match(at, engine->rule, row, now))
 		return;
 	struct series *series = find_series(engine, at, row, now);
 	engine->counts.rows++;

@@ -131,7 +131,10 @@ static int take_conditions(struct parse *parse, unsigned kind)
 		int r = rule->n_conditions ? next(parse) : 0;
 		if (r == 0)
 			r = take_column(parse, kind, &column);
-		if (r == 0 && column->type != TALLY_TIME)
+		/* Of the newest row, which may be old itself, time alone would have to decide. */
+		if (r == 0 && column->type == TALLY_TIME && kind)
+			r = fail(parse, "%s is a time, which only `where` compares", column->name);
+		if (r == 0)
 			r = next(parse);
 		if (r == 0)
 			r = value_condition(&parse->tokens, column,
@@ -271,7 +274,8 @@ static int check_subject(struct parse *parse)
 {
 	const struct tally_table *table = parse->table;
 	const char *by = rule_subject_text(parse->rule->by);
-	if (parse->rule->by != RULE_BY_HOST && !names_column(table, "container_id"))
+	bool service = parse->rule->by == RULE_BY_SERVICE && names_column(table, "service");
+	if (parse->rule->by != RULE_BY_HOST && !service && !names_column(table, "container_id"))
 		return fail(parse, "%s has no container_id, so no %s: use by host", table->name,
 			    by);
 	return 0;

@@ -49,7 +49,7 @@ bool rule_compare(double value, enum rule_operator op, double with)
 const char *rule_operator_text(enum rule_operator op)
 {
 	static const char *const texts[RULE_OPERATORS] = {
-		">", ">=", "<", "<=", "=", "!=", "contains", "matches"};
+		">", ">=", "<", "<=", "=", "!=", "contains", "matches", "newer", "older"};
 	return texts[op];
 }
 

@@ -34,6 +34,8 @@ enum rule_operator {
 	RULE_UNEQUAL,
 	RULE_CONTAINS,
 	RULE_MATCHES,
+	RULE_NEWER, /* of a time: less than so long ago when the row comes */
+	RULE_OLDER,
 	RULE_OPERATORS
 };
 

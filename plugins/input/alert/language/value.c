@@ -18,7 +18,7 @@ static const int64_t duration_min = CLOCK_SECOND, duration_max = 7 * CLOCK_DAY;
 
 int value_operator(struct tokens *tokens, bool texts, enum rule_operator *ret, struct error *error)
 {
-	unsigned n = texts ? RULE_OPERATORS : RULE_CONTAINS;
+	unsigned n = texts ? RULE_NEWER : RULE_CONTAINS;
 	for (unsigned op = 0; op < n; op++) {
 		if (!tokens_is(tokens, rule_operator_text((enum rule_operator)op)))
 			continue;
@@ -130,6 +130,30 @@ static int take_bool(struct tokens *tokens, const char *column, struct rule_cond
 	return tokens_next(tokens, error);
 }
 
+/* `newer than 10min` */
+static int take_age(struct tokens *tokens, const char *column, struct rule_condition *ret,
+		    struct error *error)
+{
+	int64_t age;
+	bool newer = tokens_is(tokens, rule_operator_text(RULE_NEWER));
+	if (!newer && !tokens_is(tokens, rule_operator_text(RULE_OLDER)))
+		return tokens_fail(tokens, error,
+				   "%s is a time: expected newer than or older than, such as "
+				   "newer than 10min",
+				   column);
+	ret->op = newer ? RULE_NEWER : RULE_OLDER;
+	int r = tokens_next(tokens, error);
+	if (r == 0 && !tokens_is(tokens, "than"))
+		return tokens_fail(tokens, error, "expected than");
+	if (r == 0)
+		r = tokens_next(tokens, error);
+	if (r == 0)
+		r = value_duration(tokens, &age, error);
+	if (r == 0)
+		ret->number = (double)age;
+	return r;
+}
+
 int value_condition(struct tokens *tokens, const struct tally_column *column,
 		    struct rule_condition *ret, struct error *error)
 {
@@ -137,8 +161,7 @@ int value_condition(struct tokens *tokens, const struct tally_column *column,
 	snprintf(ret->column, sizeof(ret->column), "%s", column->name);
 	ret->type = column->type;
 	if (column->type == TALLY_TIME)
-		return tokens_fail(tokens, error, "%s is a time, which a rule cannot compare",
-				   column->name);
+		return take_age(tokens, column->name, ret, error);
 	int r = value_operator(tokens, text, &ret->op, error);
 	if (r < 0)
 		return r;
