@@ -149,6 +149,22 @@ def test_memory_health_and_number_are_changes(watch, engine):
     assert rows[-1]["time"] >= stopped
 
 
+def test_a_network_that_is_joined_is_a_change_at_once(watch, engine):
+    engine.docker("network", "create", "--internal", "side")
+    try:
+        container = engine.run("joins", NetworkMode="bridge")
+        watch.knows(container)
+        engine.docker("network", "connect", "side", "joins")
+        row = watch.soon("network", service="joins")[0]
+        assert "side" in json.dumps(row["after"]) and "side" not in json.dumps(row["before"])
+        engine.docker("network", "disconnect", "side", "joins")
+        row = watch.soon("network", "network", service="joins")[-1]
+        assert "side" in json.dumps(row["before"]) and row["container_id"] == container
+    finally:
+        engine.remove_all()
+        engine.docker("network", "rm", "side")
+
+
 def test_marks_are_rows_also_those_set_while_nobody_ran(tallyd):
     text = f"[input.markers]\ninterval = 100ms\n{STORED}"
     daemon = tallyd(text)

@@ -69,11 +69,28 @@ static void status_event_service(struct docker_status *self, const struct docker
 		docker_event_attribute(event, "name", ret, DOCKER_SERVICE_SIZE);
 }
 
+/* It is scanned soon.  The list's filter, and its path, have room for so many; beyond that all are.
+ */
+static void status_name(struct docker_status *self, const char *id)
+{
+	struct status_named *named = &self->named;
+	if (!status_is_named(named, id) && named->n == STATUS_NAMED)
+		named->many = true;
+	else if (!status_is_named(named, id))
+		snprintf(named->ids[named->n++], sizeof(named->ids[0]), "%s", id);
+}
+
 static bool status_event(void *arg, const struct docker_event *event)
 {
 	struct docker_status *self = arg;
-	struct status_named *named = &self->named;
 	const char *action = status_event_action(event);
+	char joined[DOCKER_ID_MAX + 1];
+	if (status_event_network(event, joined, sizeof(joined))) {
+		bool known = status_containers_find(&self->known, joined);
+		if (known)
+			status_name(self, joined);
+		return known;
+	}
 	if (!action || (!status_containers_find(&self->known, event->id) &&
 			!status_event_passes(event, &self->config->docker.match)))
 		return false;
@@ -88,11 +105,7 @@ static bool status_event(void *arg, const struct docker_event *event)
 	if (!self->events || status_event_row(self->ctx, self->events, event, &facts) < 0)
 		self->no_memory = true;
 	self->event_time = event->time;
-	/* The list's filter, and its path, have room for so many; beyond that all are scanned. */
-	if (!status_is_named(named, event->id) && named->n == STATUS_NAMED)
-		named->many = true;
-	else if (!status_is_named(named, event->id))
-		snprintf(named->ids[named->n++], sizeof(named->ids[0]), "%s", event->id);
+	status_name(self, event->id);
 	return true;
 }
 

@@ -22,9 +22,10 @@ enum { EVENT_TEXT_SIZE = 512, EVENT_RAW_MAX = 1024, EVENT_MAX_ATTRIBUTES = 16384
  * filter health_status matches "health_status: healthy" as well.  An engine keeps 256 events, and
  * the three exec_* of each health check would push out all others, were they asked for. */
 const char status_event_filters[] =
-	"{\"type\":[\"container\"],\"event\":[\"create\",\"start\",\"restart\",\"stop\",\"kill\","
+	"{\"type\":[\"container\",\"network\"],\"event\":[\"create\",\"start\",\"restart\","
+	"\"stop\",\"kill\","
 	"\"die\",\"died\",\"oom\",\"pause\",\"unpause\",\"rename\",\"update\",\"health_status\","
-	"\"destroy\",\"remove\"]}";
+	"\"destroy\",\"remove\",\"connect\",\"disconnect\"]}";
 
 /* state: the container's after the event, for filters on state; "": unchanged, or not known. */
 static const struct event_kind {
@@ -59,6 +60,14 @@ const char *status_event_action(const struct docker_event *event)
 {
 	const struct event_kind *kind = kind_of(event);
 	return kind && strcmp(event->type, "container") == 0 ? kind->action : NULL;
+}
+
+bool status_event_network(const struct docker_event *event, char *ret, size_t size)
+{
+	return strcmp(event->type, "network") == 0 &&
+	       (strcmp(event->action, "connect") == 0 ||
+		strcmp(event->action, "disconnect") == 0) &&
+	       docker_event_attribute(event, "container", ret, size);
 }
 
 bool status_event_passes(const struct docker_event *event, const struct match *match)

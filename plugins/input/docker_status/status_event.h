@@ -16,6 +16,9 @@ extern const char status_event_filters[];
 /* The action for a row: Docker's word, also for Podman's.  NULL: not stored. */
 const char *status_event_action(const struct docker_event *event);
 
+/* A container joined a network or left it: which one. */
+bool status_event_network(const struct docker_event *event, char *ret, size_t size);
+
 /* Applies the filters to what the event contains about its container. */
 bool status_event_passes(const struct docker_event *event, const struct match *match);
 
