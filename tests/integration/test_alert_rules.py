@@ -7,6 +7,7 @@ import time
 import pytest
 
 from daemon import STORED
+from pg import Postgres
 
 SECOND = 1_000_000_000
 REPLAY = "[input.replay]\nfile = {dir}/rows\ninterval = 100ms\n"
@@ -201,3 +202,47 @@ def test_what_has_only_a_present_cannot_be_tried(replayed):
     daemon.wait(lambda: daemon.sql("select 1 from container_info"), "it is stored")
     done = daemon.call("alerts", "test", "sick")
     assert done.returncode == 1 and "container_info has only the newest row of each container" in done.stderr
+
+
+@pytest.fixture
+def postgres():
+    server = Postgres()
+    try:
+        yield server.start()
+    finally:
+        server.leave()
+
+
+def test_the_same_on_postgresql(tallyd, postgres):
+    daemon = tallyd(REPLAY + BUSY + STORED.replace("[output.sqlite]\npath = {db}", "[output.timescale]\nconninfo = "
+                                                   + postgres.conninfo()).replace("store = sqlite", "store = timescale") + """
+[alert.deaths]
+when = count(container_events over 5min where action = die) > 2
+""")
+    (daemon.dir / "rows").write_text("")
+    daemon.start()
+    reading(daemon, "web", 97)
+
+    def said(state):
+        return [(row["rule"], row["subject"]) for row in daemon.json(f"/api/v1/alerts?state={state}")["data"]]
+
+    daemon.wait(lambda: said("firing") == [("busy", "web")], "it fires")
+    for n in range(2):
+        event(daemon, "db", "die", n)
+    daemon.wait(lambda: len(daemon.json("/api/v1/events")["data"]) == 2, "two are stored")
+    daemon.kill9()
+    (daemon.dir / "rows").write_text("")
+    daemon.start()
+    event(daemon, "db", "die", 3)
+    daemon.wait(lambda: ("deaths", "db") in said("firing"), "those of before are counted")
+
+    def calmed():
+        reading(daemon, "web", 1)
+        return said("resolved") == [("busy", "web")]
+
+    daemon.wait(calmed, "it is over")
+    assert [row["state"] for row in daemon.json("/api/v1/alerts/history?name=busy")["data"]] == ["resolved", "firing"]
+    done = daemon.call("alerts", "test", "busy", "--from", "10m", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["state"] for line in done.stdout.splitlines()] == ["firing", "resolved"]
+    daemon.stop()
