@@ -405,6 +405,40 @@ static void the_lag_grows_while_a_table_fails(void **state)
 	assert_true(fake_host_metric(f->host, METRIC_ROLLUP_LAG) >= (uint64_t)(4 * HOUR - MINUTE));
 }
 
+/* slow(): another 30 ms have gone by. */
+static void slow(sqlite3_context *context, int n, sqlite3_value **values)
+{
+	struct fixture *f = sqlite3_user_data(context);
+	(void)n;
+	fake_host_set_monotonic(f->host, tally_monotonic(f->ctx) + 30 * CLOCK_MS);
+	sqlite3_result_value(context, values[0]);
+}
+
+/* As if the second half of an hour had a thousand times as many series: steps have grown by then.
+ */
+static void a_step_that_takes_too_long_is_stopped_and_done_in_halves(void **state)
+{
+	struct fixture *f = *state;
+	write_rows(f, T0, MINUTE, 60);
+	fake_host_set_monotonic(f->host, tally_monotonic(f->ctx));
+	assert_int_equal(sqlite3_create_function(f->store->db, "slow", 1,
+						 SQLITE_UTF8 | SQLITE_INNOCUOUS, f, slow, NULL,
+						 NULL),
+			 SQLITE_OK);
+	fixture_sql(f, "CREATE TABLE steps (minute)");
+	fixture_sql(f,
+		    "CREATE TRIGGER slow BEFORE INSERT ON samples_1min_rows WHEN NEW.time > "
+		    "1700008200000000000 BEGIN INSERT INTO steps SELECT slow(NEW.time) WHERE (WITH "
+		    "RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 1000) "
+		    "SELECT count(*) FROM c) > 0; END");
+	maintenance_at(f, T0 + DAY);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples_1min"), 60);
+	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1h"), 60);
+	/* What was stopped left nothing behind. */
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM steps"), 29);
+	assert_non_null(strstr(fake_host_log(f->host, TALLY_DEBUG), "done in halves"));
+}
+
 int main(void)
 {
 #define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
@@ -422,6 +456,7 @@ int main(void)
 		STORE_TEST(writes_queries_and_maintenance_run_side_by_side),
 		STORE_TEST(the_lag_of_the_rollups_is_a_metric),
 		STORE_TEST(the_lag_grows_while_a_table_fails),
+		STORE_TEST(a_step_that_takes_too_long_is_stopped_and_done_in_halves),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,9 +5,11 @@
  * steps that follow, since deleting is what cures a full disk.
  *
  * The lock on the one writing connection is taken per step, never per round: a delivery waits for
- * one step at most.
+ * one step at most.  A step that turns out to be far too long is stopped and done in halves.
  */
 #include "maintenance/maintenance.h"
+
+#include <errno.h>
 
 #include "base/clock.h"
 #include "database.h"
@@ -20,8 +22,9 @@
 #include "store/log_lines.h"
 #include "store_life.h"
 
-enum { MAINTENANCE_EVERY_SECONDS = 30 };
+enum { MAINTENANCE_EVERY_SECONDS = 30, MAINTENANCE_PROGRESS_STEPS = 2000 };
 #define MAINTENANCE_LONG_STEP (50 * CLOCK_MS)  /* ns */
+#define MAINTENANCE_STOP_STEP (200 * CLOCK_MS) /* ns: what it did by then is lost */
 #define MAINTENANCE_SHORT_STEP (10 * CLOCK_MS) /* ns */
 #define MAINTENANCE_MAX_SPAN CLOCK_DAY
 #define MAINTENANCE_INDEX_TIME (10 * CLOCK_SECOND)
@@ -54,22 +57,40 @@ static int maintenance_rewind(struct store *store, const struct stored_table *st
 	return r;
 }
 
-/* One of them is what a table has; both in the store's turn. */
+struct maintenance_limit {
+	struct tally_ctx *ctx;
+	int64_t until; /* monotonic */
+};
+
+static int maintenance_is_over(void *arg)
+{
+	const struct maintenance_limit *limit = arg;
+	return tally_monotonic(limit->ctx) >= limit->until;
+}
+
+/* One of them is what a table has; both in the store's turn.  -EINTR: it took too long, and nothing
+ * was done; not of a minute, which is the least. */
 static int maintenance_step(struct store *store, const struct stored_table *stored, int64_t closed,
 			    int64_t span)
 {
-	if (log_lines_are_counted(stored))
-		return log_lines_step(store, stored, closed, span);
-	int r = rollup_step(store->ctx, store->db, stored, closed, span);
-	int loaded = r > 0 ? maintenance_update_writer(store, stored->table.name) : 0;
+	struct maintenance_limit limit = {
+		.ctx = store->ctx, .until = tally_monotonic(store->ctx) + MAINTENANCE_STOP_STEP};
+	bool lines = log_lines_are_counted(stored);
+	if (span > schema_levels[LEVEL_MINUTE].bucket)
+		sqlite3_progress_handler(store->db, MAINTENANCE_PROGRESS_STEPS, maintenance_is_over,
+					 &limit);
+	int r = lines ? log_lines_step(store, stored, closed, span)
+		      : rollup_step(store->ctx, store->db, stored, closed, span);
+	sqlite3_progress_handler(store->db, 0, NULL, NULL);
+	int loaded = !lines && r > 0 ? maintenance_update_writer(store, stored->table.name) : 0;
 	return loaded < 0 ? loaded : r;
 }
 
 static int maintenance_roll(struct store *store, const struct stored_table *stored)
 {
 	int64_t closed = tally_now(store->ctx) - ROLLUP_GRACE;
-	/* Guessed anew each round: how much lies in an hour changes with what is written. */
-	int64_t span = schema_levels[LEVEL_HOUR].bucket;
+	/* The least, in each round anew: how much lies in a minute changes with what is written. */
+	int64_t span = schema_levels[LEVEL_MINUTE].bucket;
 	int r = stored->n_numbers > 0 || log_lines_are_counted(stored);
 	while (r > 0 && !store_makes_way(store)) {
 		int64_t began = tally_monotonic(store->ctx);
@@ -83,6 +104,13 @@ static int maintenance_roll(struct store *store, const struct stored_table *stor
 		/* A write waits for one step at most, so steps are kept to tens of milliseconds, by
 		 * halving and doubling: how many rows an hour has differs by orders of magnitude
 		 * between stores. */
+		if (r == -EINTR) {
+			tally_log(store->ctx, TALLY_DEBUG,
+				  "table %s: a step of its rollup took too long and is done in "
+				  "halves",
+				  stored->table.name);
+			r = 1;
+		}
 		if (took > MAINTENANCE_LONG_STEP && span > schema_levels[LEVEL_MINUTE].bucket)
 			span /= 2;
 		else if (took < MAINTENANCE_SHORT_STEP && span < MAINTENANCE_MAX_SPAN)
