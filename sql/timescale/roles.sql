@@ -56,7 +56,7 @@ select to_regclass('tally.tables') is not null as made \gset
 		select format('grant %s on tally.%I to %I', case kind when 'state' then 'insert, update' else 'insert' end,
 				name || '_rows', :'writer')
 			from tally.tables where to_regclass(format('tally.%I', name || '_rows')) is not null \gexec
-		grant execute on function tally.ledger_advance, tally.ledger_note, tally.hold_series,
+		grant execute on function tally.ledger_advance, tally.ledger_note, tally.hold_series, tally.note_late,
 			tally.make_partitions to :"writer";
 		-- So that rows of a table that comes later, or comes back, are written at once.
 		alter default privileges for role :"migrator" in schema tally

@@ -66,27 +66,18 @@ static void writer_script_minutes(struct writer *writer, const struct writer_par
 	struct log_lines lines = {.name = ""};
 	if (counted)
 		log_lines_declare(part->table->stored, LOG_LINES_LEVELS, &lines);
-	strbuf_add(&writer->script,
-		   /* Each transaction makes marks of its own.  If it left alone one that is there,
-		    * the maintenance could take that before this is committed, and these rows would
-		    * never be rolled up. */
-		   "insert into tally.late select '%s', to_timestamp(s), '%s/' || txid_current() "
-		   "from unnest('{",
-		   table, writer->name);
+	strbuf_add(&writer->script, "select tally.note_late('%s', '%s', '{", table, writer->name);
 	for (uint32_t i = 0; i < n; i++)
 		if (i == 0 || minutes[i] != minutes[i - 1])
 			strbuf_add(&writer->script, "%s%" PRId64, i ? "," : "",
 				   minutes[i] / CLOCK_SECOND);
-	strbuf_add(&writer->script, "}'::bigint[]) as s");
-	if (late == WRITER_MAY_BE_LATE)
+	if (late == WRITER_IS_LATE)
+		strbuf_add(&writer->script, "}', null, null);");
+	else
 		/* The clock alone would not do: it is an estimate, and another daemon's maintenance
 		 * may run ahead.  Whatever the clocks say, what lies before a watermark is late. */
-		strbuf_add(&writer->script,
-			   " where to_timestamp(s) < (select rolled_to from tally.marks where "
-			   "\"table\" = '%s' and level = %d)",
-			   counted ? lines.name : table,
+		strbuf_add(&writer->script, "}', '%s', %d);", counted ? lines.name : table,
 			   watermarks_numbers[counted ? LEVEL_ROWS : LEVEL_MINUTE]);
-	strbuf_add(&writer->script, " on conflict do nothing;");
 }
 
 static int writer_script_late_part(struct writer *writer, const struct writer_part *part,
