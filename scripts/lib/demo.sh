@@ -41,31 +41,37 @@ demo_service() { # SERVICE DOCKER_OPTION… -- COMMAND
 		--label "com.docker.compose.service=$service" "$@"
 }
 
-# Two versions of an image, which differ by a label; `latest` is what a deploy moves.
+# Two versions of an image, which know what they are; `latest` is what a deploy moves.
 demo_releases() {
 	local version
 	demo_docker create --name tallyd-demo-base --label tallyd.demo=yes $DEMO_IMAGE true >/dev/null
 	for version in 1.0 1.1; do
 		demo_docker image inspect "tallyd-demo/web:$version" >/dev/null 2>&1 ||
-			demo_docker commit -c "LABEL version=$version" tallyd-demo-base \
-				"tallyd-demo/web:$version" >/dev/null
+			demo_docker commit -c "ENV RELEASE=$version" \
+				-c "LABEL org.opencontainers.image.version=$version" \
+				tallyd-demo-base "tallyd-demo/web:$version" >/dev/null
 	done
 	demo_docker rm tallyd-demo-base >/dev/null
 	demo_docker tag tallyd-demo/web:1.0 tallyd-demo/web:latest
 }
 
+# 1.1 is worse: it leaks memory, and logs an error that was not there.
 demo_web() {
 	DEMO_RUNS=tallyd-demo/web:latest demo_service web --memory 128m --label tier=web -- \
 		'n=0; head -c 200000 /dev/urandom >/www/page; httpd -h /www
 		while :; do n=$((n + 1)); echo "level=info msg=\"GET /cart\" status=200 ms=$((n % 40)) order=$n"
 		[ $((n % 15)) != 0 ] || echo "level=error msg=\"payment refused\" code=E42 order=$n" >&2
 		[ $((n % 9)) != 0 ] || echo "{\"level\":\"warn\",\"msg\":\"slow query\",\"ms\":$((n * 7))}"
+		[ "$RELEASE" != 1.1 ] || [ $((n % 20)) != 0 ] || {
+			echo "level=error msg=\"no answer from inventory\" waited=$((n * 3))ms" >&2
+			dd if=/dev/zero of=/dev/shm/$n bs=64k count=4 2>/dev/null; }
 		sleep 0.3; done'
 }
 
-# In the background, until demo_stop: a new version of the web service a minute after the start.
+# In the background, until demo_stop: a new version of the web service, when there is something to
+# compare it with.
 demo_deploy() {
-	sleep 60
+	sleep 200
 	demo_docker tag tallyd-demo/web:1.1 tallyd-demo/web:latest
 	demo_docker rm -f -v tallyd-demo-web >/dev/null && demo_web
 }

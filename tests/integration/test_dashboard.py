@@ -24,6 +24,11 @@ endpoint = {engine}
 endpoint = {engine}
 [input.docker_images]
 endpoint = {engine}
+[alert.ended]
+when = count(container_events over 30s where action = die) > 0
+severity = critical
+[alert.patient]
+when = avg(mem_used_bytes) > 1 for 1h by service
 """
 
 
@@ -216,7 +221,7 @@ def deployed(watching, engine_process):
 # What the panel of an effect says of each measure.
 MEASURES = """Object.fromEntries([...document.querySelectorAll('.effect tbody tr')].filter((r) => r.cells.length === 6)
     .map((r) => [r.cells[0].innerText, [...r.cells].slice(1).map((c) => c.innerText.trim())]))"""
-TITLES = {"throttling": "throttled", "cpu": "CPU", "lines": "log lines", "lines_error": "error lines", "lines_warning": "warning lines", "ends": "ends of containers"}
+TITLES = {"throttling": "throttled", "memory_growth": "growth of memory", "cpu": "CPU", "lines": "log lines", "lines_error": "error lines", "lines_warning": "warning lines", "ends": "ends of containers"}
 
 
 def says_the_effect(page, change):
@@ -406,6 +411,33 @@ def test_a_line_is_shown_with_those_around_it_and_the_log_holds_still(page):
     quiet(browser)
 
 
+# ---- Alerts
+
+def test_alerts_are_those_of_the_api_and_the_navigation_counts_what_fires(page):
+    page.engine.run("doomed", "sleep 1000000")
+    page.daemon.wait(lambda: "doomed" in page.daemon.containers(), "it is known")
+    browser = page("#/alerts")
+    browser.shows("shop/web", "section[aria-label=pending]")
+    page.engine.stop("doomed")
+    browser.shows("doomed", "section[aria-label=firing]")
+    sections = """Object.fromEntries([...document.querySelectorAll('section')].map((s) => [s.getAttribute('aria-label'),
+        [...s.querySelectorAll('tbody tr')].map((r) => r.cells[1].innerText).sort()]))"""
+
+    def the_same():
+        said = {"firing": [], "pending": [], "resolved": []}
+        for alert in page.daemon.json("/api/v1/alerts?limit=1000")["data"]:
+            said[alert["state"]].append(alert["subject"])
+        badge = browser.text(".badge").split()
+        return browser.run(sections) == {state: sorted(all_of) for state, all_of in said.items()} and badge[:1] == [str(len(said["firing"]))]
+
+    wait_for(the_same, 40, "the page and its badge say what the API does")
+    browser.run("[...document.querySelectorAll('section[aria-label=firing] a')].find((a) => a.innerText === 'doomed').click()")
+    browser.shows("doomed", "h1")
+    browser = page("#/alerts/history?q=doomed")
+    browser.shows("fires", "main table")
+    quiet(browser)
+
+
 # ---- The other pages
 
 def test_images_hosts_and_the_pipeline_say_what_the_api_says(page):
@@ -429,6 +461,7 @@ PAGES = {"containers": "document.querySelector('.grid tbody a')", "logs": "docum
          "services": "document.querySelector('.grid tbody a')", "service/shop%2Fapi": "document.querySelector('.chart canvas') && document.querySelector('.line')",
          "logs/patterns": "document.querySelector('main tbody tr')",
          "images": "document.querySelector('main table')", "changes": "document.querySelector('main .lane')", "hosts": "document.querySelector('.card')",
+         "alerts": "document.querySelector('main section')", "alerts/history": "document.querySelector('main tbody tr')",
          "pipeline": "document.querySelector('.card table')", "container/web": "document.querySelector('.chart canvas')"}
 AXE = """axe.run(document, {resultTypes: ['violations'] %s}).then((r) => r.violations.filter((v) => ['serious', 'critical'].includes(v.impact))
     .map((v) => [v.id, v.help, v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160))]))"""
@@ -460,7 +493,7 @@ def test_all_pages_are_for_everybody(page, deployed):
 def test_keys_go_to_all_pages_and_say_so(page):
     browser = page()
     browser.wait("document.querySelector('h1')")
-    for key, title in (("l", "Logs"), ("s", "Services"), ("i", "Images"), ("e", "Changes"), ("h", "Hosts"), ("p", "Pipeline"), ("c", "Containers")):
+    for key, title in (("l", "Logs"), ("s", "Services"), ("i", "Images"), ("e", "Changes"), ("a", "Alerts"), ("h", "Hosts"), ("p", "Pipeline"), ("c", "Containers")):
         browser.press("g", key)
         browser.shows(title, "h1")
     browser.press("?")

@@ -8,6 +8,7 @@ import { clock, dateTime, duration, ms, plural, timeOf, zone } from "./format";
 import { useKeys } from "./keys";
 import { connected } from "./live";
 import { Sign, useEvery } from "./parts";
+import { AlertHistory, Alerts, useFiring } from "./pages/alerts";
 import { Changes } from "./pages/changes";
 import { ContainerPage } from "./pages/container";
 import { Containers } from "./pages/containers";
@@ -30,6 +31,7 @@ const PAGES: [string, string, string][] = [
   ["logs", "Logs", "l"],
   ["images", "Images", "i"],
   ["changes", "Changes", "e"],
+  ["alerts", "Alerts", "a"],
   ["hosts", "Hosts", "h"],
   ["pipeline", "Pipeline", "p"],
 ];
@@ -84,6 +86,11 @@ function shiftRange(part: number) {
   else setQuery({ from: new Date(start + move).toISOString(), to: new Date(end + move).toISOString() });
 }
 
+function Firing({ host }: { host: string | undefined }) {
+  const { count, critical } = useFiring(host);
+  return count ? <b class={`badge ${critical ? "act" : "look"}`} title={`${count} firing`}>{count}<span class="hidden"> firing</span></b> : null;
+}
+
 function Top({ help }: { help: () => void }) {
   const { page, query } = useRoute();
   const live = useWatched(connected);
@@ -98,7 +105,10 @@ function Top({ help }: { help: () => void }) {
       <strong class="brand">tallyd</strong>
       <nav aria-label="Pages" ref={nav}>
         {PAGES.map(([id, title]) => (
-          <a key={id} href={linkTo(id)} aria-current={page === id || id === `${page}s` ? "page" : undefined}>{title}</a>
+          <a key={id} href={linkTo(id)} aria-current={page === id || id === `${page}s` ? "page" : undefined}>
+            {title}
+            {id === "alerts" && <Firing host={query.host || undefined} />}
+          </a>
         ))}
       </nav>
       <span class="ends">
@@ -178,6 +188,7 @@ const KEYS: [string, string][] = [
   ["g l", "logs"],
   ["g i", "images"],
   ["g e", "changes"],
+  ["g a", "alerts"],
   ["g h", "hosts"],
   ["g p", "pipeline"],
   ["j  k", "next, last row"],
@@ -212,6 +223,8 @@ const VIEWS: Record<string, () => JSX.Element> = {
   "logs/patterns": LogPatterns,
   images: Images,
   changes: Changes,
+  alerts: Alerts,
+  "alerts/history": AlertHistory,
   hosts: Hosts,
   pipeline: Pipeline,
 };

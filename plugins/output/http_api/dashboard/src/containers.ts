@@ -65,6 +65,9 @@ const TURNS = 8;
 let pending = false;
 let drawn = -DRAW_EVERY;
 
+/** Of what is made of many rows: changes once in all turns, for each i in another. */
+export const turnOf = (list: List, i: number) => Math.floor((list.version + i) / TURNS);
+
 function tell(change: Partial<List> = {}) {
   Object.assign(containers.value, change);
   if (pending) return;

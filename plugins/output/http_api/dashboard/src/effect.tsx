@@ -31,7 +31,7 @@ interface Measure {
 
 interface Said {
   pattern: string;
-  template: string;
+  template: string | null;
   level: string | null;
   before: number | null;
   after: number | null;
@@ -43,13 +43,14 @@ export interface Effect {
   containers: number;
   verdict: Verdict;
   metrics: Measure[];
-  /** Of logs that have patterns. */
-  patterns?: Partial<Record<"new" | "grown" | "vanished", Said[]>>;
+  /** Null where logs have none, or the change is of no service. */
+  patterns?: Partial<Record<"new" | "grown" | "vanished", Said[]>> | null;
 }
 
 const TITLES: Record<string, string> = {
   cpu: "CPU",
   memory: "memory",
+  memory_growth: "growth of memory",
   network: "network",
   disk: "disk",
   throttling: "throttled",
@@ -58,17 +59,19 @@ const TITLES: Record<string, string> = {
   lines: "log lines",
   ends: "ends of containers",
 };
-const WINDOWS: [string, string, number][] = [["15m", "15 min", 900], ["1h", "1 h", 3600], ["6h", "6 h", 21600], ["1d", "1 d", 86400]];
-const WINDOW = "1h";
+const WINDOWS: [string, string][] = [["5m", "5 min"], ["15m", "15 min"], ["1h", "1 h"], ["6h", "6 h"], ["1d", "1 d"]];
 const ORDER: Verdict[] = ["worse", "better", "no difference", "too little data"];
 const SHOWN = 5;
 
 const titleOf = (measure: Measure) => TITLES[measure.name] ?? measure.name;
 
+const hourly = (f: Figure): Figure => (f.unit ? { ...f, unit: `${f.unit}/h` } : f);
+
 function figureOf({ name, unit }: Measure): (x: number | null | undefined) => Figure {
   const per = (x: number | null | undefined) => ({ ...plain(x), unit: x === null || x === undefined ? "" : unit.replace(/^1|^lines/, "") });
   if (unit === "percent") return percent;
   if (unit === "bytes") return bytes;
+  if (unit === "bytes/h") return (x) => hourly(bytes(x));
   if (unit === "bytes/s") return name === "disk" ? diskRate : rate;
   if (unit === "ns/s") return (x) => percent(x === null || x === undefined ? x : x / 1e7);
   return per;
@@ -155,7 +158,7 @@ function Patterns({ effect }: { effect: Effect }) {
               <th scope="row">{title}</th>
               <td class="r"><Num of={plain(one.before)} /></td>
               <td class="r"><Num of={plain(one.after)} /></td>
-              <td class="many"><Level of={one.level} /> <a href={link(one)}><Template text={one.template} /></a></td>
+              <td class="many"><Level of={one.level} /> <a href={link(one)}><Template text={one.template ?? one.pattern} /></a></td>
             </tr>
           )),
           all.length > SHOWN && <tr key={title}><td colSpan={4} class="dim">and {all.length - SHOWN} more</td></tr>,
@@ -167,11 +170,18 @@ function Patterns({ effect }: { effect: Effect }) {
 
 // ---- One effect
 
+/** As long as can be judged already: half of it must be over. */
+function windowFor(change: Change | undefined): string {
+  const minutes = change ? (Date.now() - ms(change.time)) / 60_000 : Infinity;
+  return minutes < 12 ? "5m" : minutes < 45 ? "15m" : "1h";
+}
+
 const AGAIN = 60_000;
 const isOver = (effect: Effect | null) => !effect || ms(effect.change.time) + effect.window * 1000 + 2 * AGAIN < Date.now();
 
 /** Asked for again while the window after the change is not over. */
-export function useEffectOf(id: string | undefined, window = WINDOW): Asked<Effect | null> {
+export function useEffectOf(id: string | undefined, change: Change | undefined, chosen = ""): Asked<Effect | null> {
+  const window = chosen || windowFor(change);
   const run = async (signal: AbortSignal) => (id ? await get<Effect>(`/changes/${encodeURIComponent(id)}/effect`, { window }, signal) : null);
   return useAsked(`effect ${id} ${window}`, run, id ? AGAIN : 0, isOver);
 }
@@ -188,16 +198,16 @@ function Compared({ effect }: { effect: Effect }) {
   );
 }
 
-export function EffectOf({ id }: { id: string }) {
+export function EffectOf({ id, of }: { id: string; of: Change | undefined }) {
   const { query } = useRoute();
-  const asked = useEffectOf(id, query.window || WINDOW);
+  const asked = useEffectOf(id, of, query.window);
   return (
     <Shown asked={asked} what="The effect">
       {(effect) => effect && (
         <div class="effect">
           <p class="tools small">
             <b><Judged verdict={effect.verdict}>{verdictOf(effect)}</Judged></b>
-            <label>over <select value={query.window || WINDOW} onChange={(event) => setQuery({ window: event.currentTarget.value }, true)}>{WINDOWS.map(([value, title]) => <option key={value} value={value}>{title}</option>)}</select></label>
+            <label>over <select value={query.window || windowFor(of)} onChange={(event) => setQuery({ window: event.currentTarget.value }, true)}>{WINDOWS.map(([value, title]) => <option key={value} value={value}>{title}</option>)}</select></label>
           </p>
           <div class="wide" tabIndex={0} role="region" aria-label="Before and after">
             <table class="grid free">
@@ -223,7 +233,7 @@ export function EffectPanel({ id, of }: { id: string; of: Change | undefined }) 
         {of && <span class="dim" title={of.time}>{dateTime(ms(of.time))}, {since(of.time)} ago</span>}
         <button class="end" onClick={() => setQuery({ change: undefined, window: undefined }, true)} aria-label="close">×</button>
       </div>
-      <EffectOf key={id} id={id} />
+      <EffectOf key={id} id={id} of={of} />
     </section>
   );
 }

@@ -86,7 +86,7 @@ function useSeen() {
 
 function Verdict({ change, open }: { change: Change; open: boolean }) {
   const { box, seen } = useSeen();
-  const asked = useEffectOf(seen ? change.id : undefined);
+  const asked = useEffectOf(seen ? change.id : undefined, change);
   const effect = asked.data;
   return (
     <td role="cell" ref={box} class="many">
@@ -126,7 +126,7 @@ function Row({ moment, newDay, open }: { moment: Moment; newDay: boolean; open: 
         <td role="cell" class="wide-only">{main.container_id ? <a href={linkTo("container", main.name ?? main.container_id, { host: main.host, id: main.container_id, at: main.time, change: main.id })}>{main.name ?? main.container_id.slice(0, 12)}</a> : <span class="none">{NONE}</span>}</td>
         <td role="cell" class="wide-only">{main.host}</td>
       </tr>
-      {open && <tr role="row" class="unfolded"><td role="cell" colSpan={HEADS.length}><EffectOf id={main.id} /></td></tr>}
+      {open && <tr role="row" class="unfolded"><td role="cell" colSpan={HEADS.length}><EffectOf id={main.id} of={main} /></td></tr>}
     </>
   );
 }
@@ -145,7 +145,7 @@ export function Changes() {
     return !words || [change.service, change.name, kindOf(change).title, ...differences(change)].some((text) => text?.toLowerCase().includes(words));
   });
   return (
-    <main class="page boxes" id="main" tabIndex={-1}>
+    <main class="page boxes changes" id="main" tabIndex={-1}>
       <div class="tools">
         <h1>Changes</h1>
         <label class="grow">

@@ -4,7 +4,7 @@
 import { memo } from "preact/compat";
 import { useCallback, useEffect, useMemo, useRef } from "preact/hooks";
 import { get, useAsked, useWatched, type Page } from "../api";
-import { containers, keyOf, listNow, type Row, showGone, trendOver } from "../containers";
+import { containers, keyOf, listNow, type Row, showGone, trendOver, turnOf } from "../containers";
 import { bytes, diskRate, duration, percent, rate } from "../format";
 import { useRowKeys } from "../keys";
 import { useOrder } from "../order";
@@ -110,6 +110,8 @@ const Line = memo(
 
 interface GroupProps {
   group: Group;
+  /** Counts up when it is its turn to be drawn. */
+  turn: number;
   by: string;
   folded: boolean;
   fold: (name: string) => void;
@@ -140,7 +142,8 @@ const GroupLine = memo(({ group, by, folded, fold, here, index }: GroupProps) =>
       <td role="cell" class="c-up" /><td role="cell" class="c-image" /><td role="cell" class="c-project" /><td role="cell" class="c-host" /><td role="cell" class="c-note" />
     </tr>
   );
-});
+}, (a, b) =>
+  a.turn === b.turn && a.group.name === b.group.name && a.group.rows.length === b.group.rows.length && a.by === b.by && a.folded === b.folded && a.here === b.here && a.index === b.index);
 
 function Head({ sort }: { sort: string }) {
   const down = sort.startsWith("-");
@@ -278,7 +281,7 @@ export function Containers() {
                   <Line key={item.row.key} row={item.row} version={item.row.drawn} minute={minute} here={first + i === at} ofLimit={query.cpu === "limit"}
                     top={top} memTop={memTop} indent={items.length > rows.length || folded.size > 0} outdated={outdated.get(item.row.key)} index={first + i + 2} />
                 ) : (
-                  <GroupLine key={`group ${item.group.name}`} group={item.group} by={by} folded={item.folded} fold={latestFold} here={first + i === at} index={first + i + 2} />
+                  <GroupLine key={`group ${item.group.name}`} group={item.group} turn={turnOf(list, first + i)} by={by} folded={item.folded} fold={latestFold} here={first + i === at} index={first + i + 2} />
                 ),
               )}
               {end < items.length && <tr class="gap" aria-hidden="true" style={{ height: `${(items.length - end) * ROW}px` }}><td colSpan={FIELDS.length} /></tr>}

@@ -3,7 +3,7 @@ import { memo } from "preact/compat";
 import { useMemo, useRef } from "preact/hooks";
 import { useWatched } from "../api";
 import { type Change, kindOf, summaryOf } from "../change";
-import { containers, listNow } from "../containers";
+import { containers, listNow, turnOf } from "../containers";
 import { bytes, clock, count, dateTime, ms, NONE, percent, rate, since } from "../format";
 import { useRowKeys } from "../keys";
 import { useOrder } from "../order";
@@ -76,6 +76,8 @@ function Lines({ of, kind }: { of: number | undefined; kind: "look" | "act" }) {
 }
 
 interface RowProps {
+  /** Counts up when it is its turn to be drawn. */
+  turn: number;
   name: string;
   all: number;
   running: number;
@@ -112,7 +114,10 @@ const ServiceRow = memo((one: RowProps) => (
     <td role="cell" class="c-changed"><Changed of={one.changed} name={one.name} /></td>
     <td role="cell" class="c-host" title={one.hosts}>{one.hosts}</td>
   </tr>
-));
+), (a, b) => NAMES.every((name) => a[name] === b[name]));
+
+/** All but what is another with each reading: that waits for the row's turn. */
+const NAMES: (keyof RowProps)[] = ["turn", "name", "all", "running", "sick", "restarting", "failed", "trendCpu", "trendMem", "top", "memTop", "counted", "images", "hosts", "changed", "minute", "here", "index"];
 
 function Changed({ of, name }: { of: Change | undefined; name: string }) {
   if (!of) return <span class="none">{NONE}</span>;
@@ -196,7 +201,7 @@ function Table({ services, sort, query, past }: TableProps) {
         <tbody role="rowgroup">
           {first > 0 && <tr class="gap" aria-hidden="true" style={{ height: `${first * ROW}px` }}><td colSpan={FIELDS.length} /></tr>}
           {rows.slice(first, end).map((one, i) => (
-            <ServiceRow key={one.name} name={one.name} all={one.rows.length} running={one.running} sick={one.sick} restarting={one.restarting} failed={one.failed} cpu={one.cpu} mem={one.mem} rx={one.rx} tx={one.tx}
+            <ServiceRow key={one.name} turn={turnOf(containers.value, first + i)} name={one.name} all={one.rows.length} running={one.running} sick={one.sick} restarting={one.restarting} failed={one.failed} cpu={one.cpu} mem={one.mem} rx={one.rx} tx={one.tx}
               trendCpu={past?.trends.get(one.name)?.cpu} trendMem={past?.trends.get(one.name)?.mem} top={top} memTop={memTop} counted={counts.get(one.name)} images={one.images} hosts={one.hosts}
               changed={past?.changed.get(one.name)} minute={minute} here={first + i === at} index={first + i + 2} />
           ))}
