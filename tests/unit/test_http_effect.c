@@ -201,6 +201,19 @@ static void what_rises_once_is_no_leak(void **state)
 	assert_true(warm <= PAIRS * 5 / 100 && step <= PAIRS * 5 / 100 && spike <= PAIRS * 5 / 100);
 }
 
+/* A dozen points, what is left of which remembers itself: seconds of a service that leaks. */
+static void a_leak_that_wobbles_is_one(void **state)
+{
+	static const double before[12] = {6, 6, 6, 7, 7, 6, 6, 6, 9, 9, 9, 9};
+	static const double after[12] = {12, 15, 18, 22, 27, 31, 33, 35, 38, 43, 49, 53};
+	struct effect_result result;
+	(void)state;
+	const struct effect_input input = {
+		.before = {before, 12}, .after = {after, 12}, .step = 1, .floor = 10};
+	effect_compare_growth(&input, &result);
+	assert_int_equal(result.verdict, EFFECT_WORSE);
+}
+
 static void growth_is_per_hour(void **state)
 {
 	double before[12], after[24];
@@ -285,6 +298,7 @@ int main(void)
 		cmocka_unit_test(noise_does_not_grow),
 		cmocka_unit_test(a_leak_is_found_and_so_is_its_end),
 		cmocka_unit_test(what_rises_once_is_no_leak),
+		cmocka_unit_test(a_leak_that_wobbles_is_one),
 		cmocka_unit_test(growth_is_per_hour),
 		cmocka_unit_test(gaps_and_short_windows_are_too_little),
 		cmocka_unit_test(a_side_is_described_by_its_points),

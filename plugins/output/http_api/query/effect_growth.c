@@ -56,7 +56,7 @@ static double slope_variance(const struct blocks *residue)
 
 struct growth {
 	double before, after; /* slopes, per point */
-	double inflation, error;
+	double error;         /* of their difference */
 };
 
 static void growth_measure(const struct blocks *before, const struct blocks *after,
@@ -67,8 +67,8 @@ static void growth_measure(const struct blocks *before, const struct blocks *aft
 	ret->after = blocks_slope(after);
 	take_line_away(&b, ret->before);
 	take_line_away(&a, ret->after);
-	ret->inflation = blocks_inflation(&b, &a);
-	ret->error = sqrt((slope_variance(&b) + slope_variance(&a)) * ret->inflation);
+	double inflation = blocks_inflation(&b, &a);
+	ret->error = sqrt((slope_variance(&b) + slope_variance(&a)) * inflation);
 }
 
 /* Kendall's, in units of its standard deviation. */
@@ -82,7 +82,7 @@ static double rank_score(const struct blocks *after, const struct growth *growth
 			sum += d > 0 ? 1 : d < 0 ? -1 : 0;
 		}
 	double half = sum > 0 ? -1 : sum < 0 ? 1 : 0;
-	return (sum + half) / sqrt(n * (n - 1) * (2 * n + 5) / 18 * growth->inflation);
+	return (sum + half) / sqrt(n * (n - 1) * (2 * n + 5) / 18);
 }
 
 /* Each half of these blocks rises differently from the other side, by a part of what all do. */
