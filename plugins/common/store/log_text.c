@@ -1,10 +1,10 @@
 /*
- * Grams become places: 22 bits of a hash, the upper six of which choose the slice.  While a block
+ * Grams become places: 20 bits of a hash, the upper four of which choose the slice.  While a block
  * is made, a bitmap has a bit for each place there is; then each slice is shrunk to four bits per
  * place that is taken, so that a fifth of them are set.  Short grams, of which there are few and of
  * which a search may have only one, have several places each.
  *
- * The grams of five bytes are what tells numbers and identifiers apart: a few thousand lines have
+ * The grams of five bytes are what tells numbers and identifiers apart: a thousand lines have
  * all pairs and triples of digits.  Pure functions over memory of the caller's, any thread.
  */
 #include "store/log_text.h"
@@ -21,7 +21,7 @@ enum {
 	LOG_TEXT_PER_PLACE = 4, /* bits */
 	LOG_TEXT_LEAST = 8,     /* bytes of a slice */
 	LOG_TEXT_LONG_TESTS = 10,
-	LOG_TEXT_MOST_BYTES = 4 << 20,
+	LOG_TEXT_MOST_BYTES = 1 << 20,
 };
 
 struct log_text {
@@ -58,10 +58,11 @@ static inline uint64_t log_text_hash(uint64_t gram, uint32_t bytes)
 	return (gram | (uint64_t)bytes << 56) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-/* The 22 bits of a place: the uppermost, those some bits below, … */
+/* The 20 bits of a place: the uppermost, those some bits below, … */
 static inline uint32_t log_text_bits(uint64_t hash, uint32_t nth)
 {
-	uint32_t bits = (uint32_t)(hash >> (64 - LOG_TEXT_PLACE_BITS - 6 - nth * 7));
+	uint32_t bits =
+		(uint32_t)(hash >> (64 - LOG_TEXT_PLACE_BITS - LOG_TEXT_SLICE_BITS - nth * 7));
 	return bits & (LOG_TEXT_SLICES * LOG_TEXT_PLACES - 1);
 }
 

@@ -1,11 +1,11 @@
 /*
  * What is known about the text of a log's lines without reading them.  A block is a stretch of time
- * with some thousand lines; its filter holds all pieces (grams) of 1, 2, 3 and 5 bytes that these
- * lines have, letters of ASCII as small ones.  A search asks for the grams of its text: a block
- * that lacks one of them has no line with it, and need not be read.  A block that has them all may
- * have one.
+ * with about a thousand lines; its filter holds all pieces (grams) of 1, 2, 3 and 5 bytes that
+ * these lines have, letters of ASCII as small ones.  A search asks for the grams of its text: a
+ * block that lacks one of them has no line with it, and need not be read.  A block that has them
+ * all may have one.
  *
- * A filter is a Bloom filter in 64 slices, each a row of the store's table of text, so that a
+ * A filter is a Bloom filter in 16 slices, each a row of the store's table of text, so that a
  * search reads of each block only the slices that its grams are in.  Blocks hash with different
  * salts: two grams that share a bit in one block do not share it in all.
  *
@@ -19,9 +19,10 @@
 #include "store/catalog.h"
 
 enum {
-	LOG_TEXT_LINES = 4096,                    /* of a block */
+	LOG_TEXT_LINES = 1024,                    /* of a block */
 	LOG_TEXT_MOST_LINES = 4 * LOG_TEXT_LINES, /* a block that has more is cut */
-	LOG_TEXT_SLICES = 64,
+	LOG_TEXT_SLICE_BITS = 4,
+	LOG_TEXT_SLICES = 1 << LOG_TEXT_SLICE_BITS,
 	LOG_TEXT_HEAD = -1,          /* of the row that stands for the block, without bits */
 	LOG_TEXT_TESTS = 16,         /* of one search */
 	LOG_TEXT_SLICE_BYTES = 8192, /* at most */
@@ -51,7 +52,7 @@ bool log_text_has(const struct log_text_test *test, uint32_t salt, const void *b
 /* The salt of the block that begins at a time; odd, 16 bits. */
 uint32_t log_text_salt(int64_t from);
 
-/* The grams of some lines.  Half a megabyte. */
+/* The grams of some lines.  136 KiB. */
 struct log_text;
 struct log_text *log_text_create(void); /* NULL: no memory */
 void log_text_destroy(struct log_text *text);

@@ -20,7 +20,7 @@
 #include "store/log_text.h"
 
 /* Blocks of one answer; time behind them is read. */
-enum { RANGES_MOST = 50000 };
+enum { RANGES_MOST = 200000 };
 
 /* [from, to) turned around, or back. */
 static void ranges_turn(const struct text_ranges *ranges, int64_t range[2])
