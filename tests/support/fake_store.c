@@ -28,6 +28,7 @@ struct fake_store {
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t changed;
 	int error;
+	int64_t in_time; /* from when on */
 	bool hang;
 	unsigned hanging, queries;
 };
@@ -172,6 +173,13 @@ void fake_store_hang(struct fake_store *store, bool hang)
 	pthread_mutex_unlock(&store->lock);
 }
 
+void fake_store_time_out_before(struct fake_store *store, int64_t time)
+{
+	pthread_mutex_lock(&store->lock);
+	store->in_time = time;
+	pthread_mutex_unlock(&store->lock);
+}
+
 static unsigned fake_get(struct fake_store *store, const unsigned *value)
 {
 	pthread_mutex_lock(&store->lock);
@@ -206,6 +214,8 @@ static int fake_enter(struct fake_store *store, const struct tally_query *query)
 	}
 	store->hanging--;
 	int error = cancelled ? -ECANCELED : store->error;
+	if (!error && query && query->from && query->from < store->in_time)
+		error = -ETIMEDOUT;
 	pthread_mutex_unlock(&store->lock);
 	return error;
 }

@@ -38,6 +38,8 @@ void fake_store_bytes(struct fake_store *store, struct tally_cell *row, const ch
  * whatever their deadline, until they are let go. */
 void fake_store_fail(struct fake_store *store, int error);
 void fake_store_hang(struct fake_store *store, bool hang);
+/* Queries whose range begins before that do not end in time. */
+void fake_store_time_out_before(struct fake_store *store, int64_t time);
 unsigned fake_store_hanging(struct fake_store *store); /* queries that wait now */
 unsigned fake_store_queries(struct fake_store *store); /* begun so far */
 

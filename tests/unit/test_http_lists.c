@@ -60,10 +60,11 @@ static void add_event(struct http_fixture *fixture, int age, const char *id, con
 	fake_store_text(fixture->store, row, "attributes", "{\"a\":\"b\"}");
 }
 
-static int set_up(void **state)
+static int set_up_searching_for(void **state, int64_t search_time)
 {
 	struct http_fixture *fixture = calloc(1, sizeof(*fixture));
 	http_prepare(fixture);
+	fixture->config.search_time = search_time;
 	fake_store_table(fixture->store, &logs_table);
 	fake_store_table(fixture->store, &events_table);
 	http_add_container(fixture, "alpha", ID_WEB, "web", "running");
@@ -76,6 +77,16 @@ static int set_up(void **state)
 	http_start(fixture);
 	*state = fixture;
 	return 0;
+}
+
+static int set_up(void **state)
+{
+	return set_up_searching_for(state, 4 * CLOCK_SECOND);
+}
+
+static int set_up_in_haste(void **state)
+{
+	return set_up_searching_for(state, 200 * CLOCK_MS);
 }
 
 /* ---- Looking ------------------------------------------------------------- */
@@ -237,6 +248,37 @@ static void lines_are_counted_on_a_grid_of_time(void **state)
 	assert_int_equal(total, 5);
 	http_free(&answer);
 	http_expect_problem(*state, "/api/v1/logs/histogram?by=host", 400, "by", "level");
+}
+
+static bool is_known(const json_t *point)
+{
+	const json_t *total = json_object_get(point, "total");
+	const json_t *error = json_object_get(json_object_get(point, "levels"), "error");
+	assert_true(json_is_integer(total) || json_is_null(total));
+	assert_int_equal(json_is_integer(total), json_is_integer(error));
+	return json_is_integer(total);
+}
+
+static void points_that_were_not_counted_are_null(void **state)
+{
+	struct http_fixture *fixture = *state;
+	fake_store_time_out_before(fixture->store, HTTP_NOW - 70 * CLOCK_MINUTE);
+	struct http_answer answer = http_ok(state, "/api/v1/logs/histogram?step=1m&from=now-2h");
+	json_t *data = json_object_get(answer.json, "data");
+	const char *searched = json_string_value(json_object_get(answer.json, "searched_from"));
+	size_t known = 0, n = json_array_size(data);
+	assert_true(json_is_false(json_object_get(answer.json, "complete")));
+	assert_non_null(searched);
+	for (size_t i = 0; i < n; i++) {
+		const json_t *point = json_array_get(data, i);
+		const char *begin = json_string_value(json_object_get(point, "time"));
+		int order = strncmp(begin, searched, strlen("2026-01-31T12:00:00"));
+		if (order)
+			assert_int_equal(is_known(point), order > 0);
+		known += is_known(point);
+	}
+	assert_in_range(known, 1, n - 49);
+	http_free(&answer);
 }
 
 static void wrong_filters_are_explained(void **state)
@@ -455,6 +497,8 @@ int main(void)
 		TEST(lines_come_with_those_around_them),
 		TEST(lines_are_counted_by_level),
 		TEST(lines_are_counted_on_a_grid_of_time),
+		cmocka_unit_test_setup_teardown(points_that_were_not_counted_are_null,
+						set_up_in_haste, http_tear_down),
 		TEST(wrong_filters_are_explained),
 		TEST(any_bytes_make_valid_json),
 		TEST(logs_come_as_ndjson_and_csv),

@@ -2,12 +2,13 @@
  * /api/v1/logs/histogram and /logs/count: how many lines there are, by time and by level.  On a
  * worker's thread.  Stores count lines per minute, container and level (container_logs_lines), and
  * roll the counts up: what these know is asked of them.  For the newest minutes, and for conditions
- * on the text or the stream, the lines are gone through as log_search.c does it, newest first, so
- * an answer that ran out of time is right since `searched_from`.
+ * on the text or the stream, the lines are gone through as log_search.c does it, newest first.
+ * Where that ran out of time, points are null: what the store has counted is known all the same.
  *
  *	counts_init()     a cell per point and level, twice: a window that fails is taken back
  *	counts_take()     a line into its cell
  *	counts_add()      counts into theirs
+ *	counts_forget()   that there are lines of which nobody knows
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -36,6 +37,8 @@ struct counts {
 	uint32_t points;
 	uint32_t level;        /* where in a row; 0: not there */
 	int64_t *cells, *kept; /* points × levels */
+	bool *unknown;         /* points: not all of their lines were counted */
+	int64_t reached;       /* the newest range that is not: where it ends; 0: there is none */
 };
 
 static size_t counts_size(const struct counts *counts)
@@ -46,10 +49,32 @@ static size_t counts_size(const struct counts *counts)
 static int counts_init(struct context *context, struct counts *counts)
 {
 	counts->cells = calloc(2, counts_size(counts));
-	if (!counts->cells)
+	counts->unknown = calloc(counts->points, sizeof(*counts->unknown));
+	if (!counts->cells || !counts->unknown)
 		return response_unavailable(context->builder, "out of memory");
 	counts->kept = counts->cells + counts_size(counts) / sizeof(*counts->cells);
 	return 0;
+}
+
+static void counts_done(struct counts *counts)
+{
+	free(counts->cells);
+	free(counts->unknown);
+}
+#define auto_counts __attribute__((cleanup(counts_done)))
+
+/* Nobody knows of all the lines of [from, to). */
+static void counts_forget(struct counts *counts, int64_t from, int64_t to)
+{
+	if (from >= to)
+		return;
+	if (!counts->reached)
+		counts->reached = to;
+	for (uint32_t i = 0; i < counts->points; i++) {
+		int64_t begin = counts->from + i * counts->step;
+		if (begin < to && begin + counts->step > from)
+			counts->unknown[i] = true;
+	}
 }
 
 /* A level of another making counts as none. */
@@ -125,7 +150,10 @@ static int counts_read_rows(struct context *context, struct log_search *search,
 	query.spec.to = to;
 	log_search_filter(search, &query);
 	counts_keep(counts);
-	return log_search_run(search, &query, &sink);
+	r = log_search_run(search, &query, &sink);
+	if (r == 0 && search->stopped)
+		counts_forget(counts, from, search->reached);
+	return r;
 }
 
 /* ---- What is counted already ----------------------------------------------------- */
@@ -196,47 +224,56 @@ static int counts_read(struct context *context, struct log_search *search, struc
 	if (until == begin)
 		return counts_read_rows(context, search, counts, from, to);
 	r = counts_read_rows(context, search, counts, until, to);
-	if (r == 0 && !search->stopped)
-		r = counts_read_kept(context, search, counts, table, begin, until);
-	if (r <= 0)
-		return r == 0 && !search->stopped
-			       ? counts_read_rows(context, search, counts, from, until)
-			       : r;
-	return counts_read_rows(context, search, counts, from, begin);
+	int kept = r < 0 ? r : counts_read_kept(context, search, counts, table, begin, until);
+	int64_t left = kept ? begin : until;
+	if (kept < 0)
+		return kept;
+	if (!search->stopped)
+		return counts_read_rows(context, search, counts, from, left);
+	counts_forget(counts, from, left);
+	return 0;
 }
 
 /* ---- Answering ----------------------------------------------------------------- */
 
-static void counts_write(struct json_writer *json, const int64_t *cells)
+static void counts_write_number(struct json_writer *json, bool known, int64_t n)
+{
+	if (known)
+		json_write_int(json, n);
+	else
+		json_write_null(json);
+}
+
+static void counts_write(struct json_writer *json, const int64_t *cells, bool known)
 {
 	int64_t total = 0;
 	for (int level = 0; level < COUNTS_LEVELS; level++)
 		total += cells[level];
 	json_write_key(json, "total");
-	json_write_int(json, total);
+	counts_write_number(json, known, total);
 	json_write_key(json, "levels");
 	json_begin_object(json);
 	for (int level = 0; level < COUNTS_LEVELS; level++) {
 		json_write_key(json, counts_levels[level]);
-		json_write_int(json, cells[level]);
+		counts_write_number(json, known, cells[level]);
 	}
 	json_end_object(json);
 }
 
-static void counts_write_end(struct context *context, const struct log_search *search)
+static void counts_write_end(struct context *context, const struct counts *counts)
 {
 	struct json_writer *json = &context->builder->body;
-	const struct tally_cell reached = {.i = search->reached, .set = 1};
+	const struct tally_cell reached = {.i = counts->reached, .set = 1};
 	json_write_key(json, "complete");
-	json_write_bool(json, !search->stopped);
-	if (search->stopped) {
+	json_write_bool(json, !counts->reached);
+	if (counts->reached) {
 		json_write_key(json, "searched_from");
 		json_write_cell(json, TALLY_TIME, &reached);
 	}
 	json_end_object(json);
 }
 
-/* Counts, and begins the answer with "data".  counts->cells is the caller's to free. */
+/* Counts, and begins the answer with "data". */
 static int counts_begin(struct context *context, struct log_search *search, struct counts *counts)
 {
 	struct json_writer *json = &context->builder->body;
@@ -255,11 +292,10 @@ int logs_histogram(struct context *context)
 	const struct window *window = &context->args->window;
 	struct json_writer *json = &context->builder->body;
 	struct log_search search auto_log_search = {.context = context};
-	struct counts counts = {
+	struct counts counts auto_counts = {
 		.from = window->from, .step = window->step, .points = window->points};
 	char step[32];
 	int r = counts_begin(context, &search, &counts);
-	auto_free int64_t *cells = counts.cells;
 	if (r < 0)
 		return r;
 	json_begin_array(json);
@@ -268,14 +304,14 @@ int logs_histogram(struct context *context)
 		json_begin_object(json);
 		json_write_key(json, "time");
 		json_write_cell(json, TALLY_TIME, &time);
-		counts_write(json, cells + (size_t)i * COUNTS_LEVELS);
+		counts_write(json, counts.cells + (size_t)i * COUNTS_LEVELS, !counts.unknown[i]);
 		json_end_object(json);
 	}
 	json_end_array(json);
 	text_format_duration(counts.step, step, sizeof(step));
 	json_write_key(json, "step");
 	json_write_string(json, step);
-	counts_write_end(context, &search);
+	counts_write_end(context, &counts);
 	return 0;
 }
 
@@ -284,15 +320,14 @@ int logs_count(struct context *context)
 	const struct window *window = &context->args->window;
 	struct json_writer *json = &context->builder->body;
 	struct log_search search auto_log_search = {.context = context};
-	struct counts counts = {
+	struct counts counts auto_counts = {
 		.from = window->from, .step = window->to - window->from, .points = 1};
 	int r = counts_begin(context, &search, &counts);
-	auto_free int64_t *cells = counts.cells;
 	if (r < 0)
 		return r;
 	json_begin_object(json);
-	counts_write(json, cells);
+	counts_write(json, counts.cells, true); /* at least so many */
 	json_end_object(json);
-	counts_write_end(context, &search);
+	counts_write_end(context, &counts);
 	return 0;
 }

@@ -42,8 +42,8 @@
 		&param_alert_service, &param_alert_container
 
 #define COUNT_HELP                                                                                 \
-	"Counting ends after search_time: complete is then false, and the numbers are those since" \
-	" searched_from."
+	"Counting ends after search_time: complete is then false, a point that was not counted is" \
+	" null, and a total is at least so many."
 
 #define SEARCH_HELP                                                                                \
 	"A search with q or regex ends after search_time: complete is then false, searched_from"   \

@@ -10,8 +10,9 @@ const UNIT: Record<string, number> = { ms: 1, s: 1000, min: 60_000, m: 60_000, h
 
 interface Bar {
   time: string;
-  total: number;
-  levels: Record<string, number>;
+  /** null: not all lines of it were counted in time. */
+  total: number | null;
+  levels: Record<string, number | null>;
 }
 
 interface Answer {
@@ -47,8 +48,8 @@ export function Histogram({ params, of, from, to, here }: HistogramProps) {
   const start = timeOf(from);
   const span = Math.max(1, timeOf(to) - start);
   const step = stepOf(asked.data?.step ?? "");
-  const most = Math.max(1, ...bars.map((bar) => bar.total));
-  const sum = bars.reduce((n, bar) => n + bar.total, 0);
+  const most = Math.max(1, ...bars.map((bar) => bar.total ?? 0));
+  const sum = bars.reduce((n, bar) => n + (bar.total ?? 0), 0);
   const errors = bars.reduce((n, bar) => n + bad(bar), 0);
   const part = (x: number) => {
     const edge = box.current?.getBoundingClientRect();
@@ -63,6 +64,9 @@ export function Histogram({ params, of, from, to, here }: HistogramProps) {
   };
   const bar = (item: Bar) => {
     const at = Date.parse(item.time);
+    const place = { x: ((at - start) / span) * 1000, width: Math.max(1, (step / span) * 1000 - 1) };
+    if (item.total === null)
+      return <rect key={item.time} class="unknown" {...place} y={0} height={40}><title>{`${dateTime(at)}: not counted in time`}</title></rect>;
     const warnings = item.levels.warning ?? 0;
     const rows: [string, number][] = [["", item.total - warnings - bad(item)], ["look", warnings], ["act", bad(item)]];
     let y = 40;
@@ -73,7 +77,7 @@ export function Histogram({ params, of, from, to, here }: HistogramProps) {
         {rows.map(([kind, n]) => {
           const h = (n / most) * 40;
           y -= h;
-          return n > 0 && <rect key={kind} class={kind} x={((at - start) / span) * 1000} width={Math.max(1, (step / span) * 1000 - 1)} y={y} height={h} />;
+          return n > 0 && <rect key={kind} class={kind} {...place} y={y} height={h} />;
         })}
       </g>
     );
@@ -89,7 +93,7 @@ export function Histogram({ params, of, from, to, here }: HistogramProps) {
       <p class="dim">
         <span>{clock(start).slice(0, 5)}</span>
         <span>
-          {asked.error ? `Not counted: ${asked.error.message}` : asked.data ? `${asked.data.complete ? "" : "more than "}${plural(sum, "line")}${of && all.data ? ` of ${all.data.data.total.toLocaleString("en")}` : ""}${errors ? `, ${plural(errors, "error")}` : ""}` : ""}
+          {asked.error ? `Not counted: ${asked.error.message}` : asked.data ? `${asked.data.complete ? "" : "at least "}${plural(sum, "line")}${of && all.data ? ` of ${all.data.data.total.toLocaleString("en")}` : ""}${errors ? `, ${plural(errors, "error")}` : ""}` : ""}
           {here > 0 && `; ${here.toLocaleString("en")} here`}
         </span>
         <span>{live ? "now" : clock(start + span).slice(0, 5)}</span>
