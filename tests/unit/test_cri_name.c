@@ -44,8 +44,7 @@ static void other_names_are_refused(void **state)
 		"shop_web_1/ng inx/0.log",
 		"shop_web_1/nginx\n/0.log",
 		"shop_web_1/nginx/1234567890123.log",
-		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa_web_1/nginx/"
-		"0.log",
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa_web_1/n/0.log",
 	};
 	struct cri_name name;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)

@@ -387,7 +387,7 @@ static int read_range(struct effect *effect, const struct effect_tables *tables,
 static int read_all(struct effect *effect)
 {
 	struct context *context = effect->context;
-	struct effect_tables tables = {NULL};
+	struct effect_tables tables = {.logs = NULL};
 	int r = find_tables(effect, &tables);
 	if (r == 0 && tables.lines && effect->window >= EFFECT_SHORT)
 		r = counted_until(context, tables.lines, context->now - effect_counted,
