@@ -134,7 +134,7 @@ macro(tallyd_deb component package section depends description)
 		DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${package} COMPONENT ${component})
 endmacro()
 
-tallyd_deb(tallyd tallyd admin "systemd | systemd-standalone-sysusers"
+tallyd_deb(tallyd tallyd admin "systemd | systemd-standalone-sysusers, tzdata"
 "watch containers and keep their history
 Reads statistics, states, events, images and logs of containers from Docker
 Engine or Podman, buffers them in memory or on disk, and writes them into

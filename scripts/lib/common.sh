@@ -48,7 +48,7 @@ need_packages() {
 # shellcheck disable=SC2034 # for those who source this
 BUILD_PACKAGES=(gcc libc6-dev cmake ninja-build 'pkgconf|pkg-config' libinih-dev libltdl-dev
 	'libcurl4-openssl-dev|libcurl4-gnutls-dev|libcurl4-nss-dev' libjansson-dev
-	libmicrohttpd-dev libdeflate-dev libpcre2-dev libxxhash-dev libsqlite3-dev libpq-dev
+	libmicrohttpd-dev libdeflate-dev libpcre2-dev libglib2.0-dev tzdata libxxhash-dev libsqlite3-dev libpq-dev
 	libhiredis-dev libncurses-dev)
 
 # build_preset PRESET [CMAKE_OPTION…] configures and builds a preset; quiet unless it fails.

@@ -107,6 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (arguments_read(&context, &context.route->params, &args) == 0)
 			endpoint_answer(context.route, &context);
 		check(&builder);
+		arguments_done(&args);
 	}
 	response_builder_done(&builder);
 	target_done(&target);

@@ -16,7 +16,9 @@ import re
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -385,7 +387,8 @@ def test_lines_are_counted_as_they_are_listed(same, rolled, query):
     assert count["complete"] and count["data"]["total"] == len(rows) == sum(count["data"]["levels"].values())
     for level, n in count["data"]["levels"].items():
         assert n == sum((row["level"] or "none") == level for row in rows)
-    for grid in ("from={-86400}&to={60}&step=1h", "from={-1000}&to={60}&step=45s", "from={-3600}&to={60}&points=7"):
+    for grid in ("from={-86400}&to={60}&step=1h", "from={-1000}&to={60}&step=45s", "from={-3600}&to={60}&points=7",
+                 "from={-86400}&to={60}&step=1d&tz=Asia/Kathmandu"):
         points = same(f"/api/v1/logs/histogram?{grid}&by=level&{query}").json["data"]
         begins = {point["time"]: sum(point["levels"].values()) for point in points}
         assert sum(begins.values()) == sum(
@@ -702,6 +705,9 @@ GRIDS = [
     ("from={-432000}&to={0}&step=1d", "container_stats_1d"),
     ("from={-432000}&to={0}&points=300", "container_stats_5min"),
     ("from={-2000000}&to={-1900000}", None),
+    ("from={-400000}&to={-1000}&step=1d&tz=America/New_York", "container_stats_1h"),
+    ("from={-400000}&to={-1000}&step=1w&tz=Asia/Kathmandu", "container_stats_1d"),
+    ("from={-400000}&to={-1000}&step=1mo&tz=Pacific/Auckland", "container_stats_1d"),
 ]
 
 
@@ -716,8 +722,28 @@ def test_series(same, rolled, grid, source):
     same(f"/api/v1/stats?ids=db&host=beta&{grid}&fields=cpu_percent")
 
 
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kathmandu"])
+def test_days_of_a_zone_have_its_hours(same, rolled, zone):
+    """Kathmandu is 5:45 before UTC, so the hour that its midnight is in belongs to two days."""
+    span = "from={-432000}&to={-1000}&fields=cpu_percent,mem_used_bytes&agg=max&times=s"
+    days = same(f"/api/v1/containers/web/stats?{span}&step=1d&tz={zone}").json
+    parts = same(f"/api/v1/containers/web/stats?{span}&step=15m").json
+    for at, following in zip(days["time"], days["time"][1:]):
+        begin = datetime.fromtimestamp(at, ZoneInfo(zone))
+        assert (begin.hour, begin.minute) == (0, 0)
+        assert datetime.fromtimestamp(following, ZoneInfo(zone)).date() == begin.date() + timedelta(days=1)
+    for field in ("cpu_percent", "mem_used_bytes"):
+        most = dict.fromkeys(days["time"])
+        for at, value in zip(parts["time"], parts[field]):
+            day = max((day for day in most if day <= at), default=None)
+            if None not in (day, value):
+                most[day] = max(value, most[day] or 0)
+        # what is before the first quarter of an hour and after the last is in the days only
+        assert days[field][1:-1] == list(most.values())[1:-1]
+
+
 @pytest.mark.parametrize("by", ["container", "project", "service", "host", "image"])
-@pytest.mark.parametrize("grid", [GRIDS[0][0], GRIDS[4][0], GRIDS[6][0]])
+@pytest.mark.parametrize("grid", [GRIDS[0][0], GRIDS[4][0], GRIDS[6][0], GRIDS[-3][0]])
 def test_series_of_groups(same, rolled, grid, by):
     several = "agg=sum,avg,min,max,p50,p99" if by != "container" else "agg=sum,min,max"
     answer = same(f"/api/v1/stats?group_by={by}&{several}&{grid}").json

@@ -12,6 +12,8 @@ tallyd_unit_test(http_catalog_cache SOURCES unit/test_http_catalog_cache.c
 	LIBRARIES http_api_objects)
 tallyd_unit_test(http_series SOURCES unit/test_http_series.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
+tallyd_unit_test(http_zones SOURCES unit/test_http_zones.c unit/http_fixture.c
+	LIBRARIES http_api_objects)
 tallyd_unit_test(http_groups SOURCES unit/test_http_groups.c unit/http_fixture.c
 	LIBRARIES http_api_objects)
 tallyd_unit_test(http_wire SOURCES unit/test_http_wire.c unit/http_fixture.c

@@ -6,7 +6,7 @@
  *
  *	arguments_read()    names and values in the order of the query, then what is missing
  *	read_value()        one parser per type
- *	window.c            from, to, step and points, which depend on each other
+ *	window.c            from, to, step, points and tz, which depend on each other
  *
  * An unknown parameter is refused rather than ignored: "hosts=a" for "host=a" would otherwise give
  * the rows of all hosts, and look right.
@@ -24,6 +24,8 @@
 #include "base/suggest.h"
 #include "message/time_expr.h"
 #include "message/window.h"
+
+enum { STEP_MOST_MONTHS = 120 };
 
 /* ---- Values -------------------------------------------------------------- */
 
@@ -111,6 +113,22 @@ static int read_duration(struct context *context, const struct param_spec *spec,
 		too_short ? "short" : "long", spec->name, too_short ? "least" : "most", bound);
 }
 
+/* "3mo": as calendars have them.  What is no number of months is read as a duration. */
+static int read_step(struct context *context, const struct param_spec *spec, const char *text,
+		     int64_t *ret)
+{
+	char *end;
+	long months = strtol(text, &end, 10);
+	if (*text < '0' || *text > '9' || strcmp(end, "mo") != 0)
+		return read_duration(context, spec, text, ret);
+	if (months < 1 || months > STEP_MOST_MONTHS)
+		return response_problem(context->builder, 400, spec->name,
+					"\"%s\" is not a number of months from 1mo to %dmo", text,
+					STEP_MOST_MONTHS);
+	*ret = STEP_MONTHS + months;
+	return 0;
+}
+
 static int read_value(struct context *context, const struct param_spec *spec, const char *text,
 		      int64_t *ret)
 {
@@ -125,6 +143,8 @@ static int read_value(struct context *context, const struct param_spec *spec, co
 		return read_choice(context, spec->name, "no|yes", text, ret);
 	case PARAM_DURATION:
 		return read_duration(context, spec, text, ret);
+	case PARAM_STEP:
+		return read_step(context, spec, text, ret);
 	default:
 		return 0;
 	}
@@ -249,4 +269,10 @@ int arguments_read(struct context *context, const struct route_params *params,
 	if (r == 0 && params->grid)
 		r = window_set_grid(context, ret->step, ret->points, &ret->window);
 	return r;
+}
+
+void arguments_done(struct arguments *args)
+{
+	free(args->window.edges);
+	args->window.edges = NULL;
 }

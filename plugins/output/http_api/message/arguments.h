@@ -23,6 +23,7 @@ enum param_type {
 	PARAM_FLAG,     /* no or yes: 0 or 1 */
 	PARAM_TIME,     /* from and to, which window.c resolves against each other */
 	PARAM_DURATION, /* min to max, in ns */
+	PARAM_STEP,     /* the same, or months: STEP_MONTHS and their number */
 };
 
 enum {
@@ -61,14 +62,26 @@ struct route_params {
 
 struct window {
 	int64_t from, to; /* ns; to is excluded */
-	int64_t step;     /* ns; 0: no grid */
+	int64_t step;     /* ns, of days that the clocks leave alone; 0: no grid, or months */
 	uint32_t points;
+	/* When each point begins and the last one ends, of days or months in a zone, which are not
+	 * of one length; NULL: each `step` after the one before. */
+	int64_t *edges;
+	const char *zone; /* its name, in the target; NULL: none was given */
 	/* Given as a point in time, not as one relative to now.  Only such a point can be moved
 	 * onto the grid without changing what the client asked for. */
 	bool from_is_fixed, to_is_fixed;
 };
 
+static inline int64_t window_begin(const struct window *window, uint32_t point)
+{
+	return window->edges ? window->edges[point] : window->from + point * window->step;
+}
+/* Which point a time of the window is in. */
+uint32_t window_point(const struct window *window, int64_t time);
+
 enum { ARGUMENT_NONE = -1 };
+#define STEP_MONTHS (INT64_C(1) << 62) /* more than any duration */
 
 enum list_order { ORDER_ASC, ORDER_DESC };
 
@@ -84,9 +97,11 @@ struct arguments {
 };
 
 /* Checks the parameters of context->target against a route.  0, or -EINVAL with a problem written
- * that names the parameter and guesses what was meant. */
+ * that names the parameter and guesses what was meant.  Owes arguments_done() in either case. */
 int arguments_read(struct context *context, const struct route_params *params,
 		   struct arguments *ret);
+
+void arguments_done(struct arguments *args);
 
 /* For OTHERS_ARE_TAGS: whether each parameter is the route's or one of these. */
 int arguments_check_tags(struct context *context, const struct route_params *params,

@@ -108,6 +108,7 @@ void request_drop(struct request *request)
 	response_builder_done(&request->builder);
 	response_drop(request->response);
 	response_drop(request->fallback);
+	arguments_done(&request->args);
 	target_done(&request->target);
 	free(request->last_event_id);
 	/* A token may be in it. */

@@ -188,3 +188,20 @@ int query_run(struct query *query, struct result_set *ret)
 	ret->bounded = query->bounded;
 	return query_run_more(query, ret);
 }
+
+/* Stores know no calendar, so each point of one is asked for by itself: as one bucket, whose time
+ * is that of its newest row. */
+int query_each_point(struct query *query, int (*run)(struct query *query, void *arg), void *arg)
+{
+	const struct window *window = &query->context->args->window;
+	int r = 0;
+	if (!window->edges)
+		return run(query, arg);
+	query->spec.bucket = 0;
+	for (uint32_t point = 0; r == 0 && point < window->points; point++) {
+		query->spec.from = window->edges[point];
+		query->spec.to = window->edges[point + 1];
+		r = run(query, arg);
+	}
+	return r;
+}

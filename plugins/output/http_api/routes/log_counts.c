@@ -11,6 +11,7 @@
  *	counts_forget()   that there are lines of which nobody knows
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,12 +34,12 @@ static const char *const counts_levels[COUNTS_LEVELS] = {"trace",   "debug", "in
 							 "warning", "error", "critical", "none"};
 
 struct counts {
-	int64_t from, step;
-	uint32_t points;
-	uint32_t level;        /* where in a row; 0: not there */
-	int64_t *cells, *kept; /* points × levels */
-	bool *unknown;         /* points: not all of their lines were counted */
-	int64_t reached;       /* the newest range that is not: where it ends; 0: there is none */
+	const struct window *window; /* points of it */
+	uint32_t points;             /* or 1: all of it */
+	uint32_t level;              /* where in a row; 0: not there */
+	int64_t *cells, *kept;       /* points × levels */
+	bool *unknown;               /* points: not all of their lines were counted */
+	int64_t reached; /* the newest range that is not: where it ends; 0: there is none */
 };
 
 static size_t counts_size(const struct counts *counts)
@@ -70,11 +71,11 @@ static void counts_forget(struct counts *counts, int64_t from, int64_t to)
 		return;
 	if (!counts->reached)
 		counts->reached = to;
-	for (uint32_t i = 0; i < counts->points; i++) {
-		int64_t begin = counts->from + i * counts->step;
-		if (begin < to && begin + counts->step > from)
-			counts->unknown[i] = true;
-	}
+	if (counts->points == 1)
+		return;
+	uint32_t last = window_point(counts->window, to - 1);
+	for (uint32_t i = window_point(counts->window, from); i <= last; i++)
+		counts->unknown[i] = true;
 }
 
 /* A level of another making counts as none. */
@@ -86,13 +87,23 @@ static uint32_t counts_level(const struct tally_cell *cell)
 	return level;
 }
 
+/* Where what belongs to a time is counted; NULL: it is outside. */
+static int64_t *counts_at(const struct counts *counts, int64_t time)
+{
+	const struct window *window = counts->window;
+	if (time < window->from || time >= window->to)
+		return NULL;
+	uint32_t point = counts->points == 1 ? 0 : window_point(window, time);
+	return counts->cells + (size_t)point * COUNTS_LEVELS;
+}
+
 static int counts_take(void *arg, const struct tally_batch *row)
 {
 	struct counts *counts = arg;
-	int64_t point = (row->cells[0].i - counts->from) / counts->step;
+	int64_t *cells = counts_at(counts, row->cells[0].i);
 	uint32_t level = counts->level ? counts_level(&row->cells[counts->level]) : COUNTS_NONE;
-	if (point >= 0 && point < counts->points)
-		counts->cells[point * COUNTS_LEVELS + level]++;
+	if (cells)
+		cells[level]++;
 	return 0;
 }
 
@@ -163,18 +174,42 @@ static bool counts_are_kept(const struct context *context, const struct log_sear
 			    const struct counts *counts)
 {
 	return !search->text && !search->n_patterns && !target_param(context->target, "stream") &&
-	       (counts->points == 1 || counts->step % CLOCK_MINUTE == 0);
+	       (counts->points == 1 || counts->window->edges ||
+		counts->window->step % CLOCK_MINUTE == 0);
 }
 
 static void counts_add(struct counts *counts, const struct result_set *rows)
 {
 	for (uint32_t i = 0; i < rows->n_rows; i++) {
 		const struct tally_cell *row = result_set_row(rows, i);
-		int64_t point = (row[0].i - counts->from) / counts->step;
-		if (point >= 0 && point < counts->points && row[COUNTS_SUM].set)
-			counts->cells[point * COUNTS_LEVELS + counts_level(&row[COUNTS_OF])] +=
-				row[COUNTS_SUM].i;
+		int64_t *cells = counts_at(counts, row[0].i);
+		if (cells && row[COUNTS_SUM].set)
+			cells[counts_level(&row[COUNTS_OF])] += row[COUNTS_SUM].i;
 	}
+}
+
+/* Of days or months each by itself, as query_each_point() has it. */
+static int counts_run(struct query *query, struct counts *counts)
+{
+	const struct window *window = counts->window;
+	uint32_t first = 0, last = 0;
+	int64_t from = query->spec.from, to = query->spec.to;
+	int r = 0;
+	query->spec.bucket = counts->points == 1 ? 0 : window->step;
+	if (counts->points > 1 && window->edges) {
+		query->spec.bucket = 0;
+		first = window_point(window, from);
+		last = window_point(window, to - 1);
+	}
+	for (uint32_t point = first; r == 0 && point <= last; point++) {
+		struct result_set rows auto_result_set = {.n_rows = 0};
+		query->spec.from = point > first ? window->edges[point] : from;
+		query->spec.to = point < last ? window->edges[point + 1] : to;
+		r = query_run(query, &rows);
+		if (r == 0)
+			counts_add(counts, &rows);
+	}
+	return r;
 }
 
 /* 1: the counts of [from, to), whole minutes, are added; 0: containers are too many to be named. */
@@ -182,7 +217,6 @@ static int counts_read_kept(struct context *context, struct log_search *search,
 			    struct counts *counts, const struct tally_table *table, int64_t from,
 			    int64_t to)
 {
-	struct result_set rows auto_result_set = {.n_rows = 0};
 	struct list_containers named = {.n = 0};
 	struct query query;
 	query_init(&query, context, table);
@@ -190,7 +224,6 @@ static int counts_read_kept(struct context *context, struct log_search *search,
 	query_select(&query, table_column(table, "lines"), TALLY_SUM);
 	query.spec.from = from;
 	query.spec.to = to;
-	query.spec.bucket = counts->points == 1 ? 0 : counts->step;
 	query.spec.limit = (counts->points + 1) * (COUNTS_LEVELS + 1);
 	int r = list_narrow(context, &logs_of_containers, NULL, &named, &query);
 	if (r < 0)
@@ -198,9 +231,7 @@ static int counts_read_kept(struct context *context, struct log_search *search,
 	log_search_filter(search, &query);
 	if (search->containers.given && !search->named)
 		return 0;
-	r = query_run(&query, &rows);
-	if (r == 0)
-		counts_add(counts, &rows);
+	r = counts_run(&query, counts);
 	return r < 0 ? r : 1;
 }
 
@@ -260,6 +291,23 @@ static void counts_write(struct json_writer *json, const int64_t *cells, bool kn
 	json_end_object(json);
 }
 
+static void counts_write_step(struct context *context)
+{
+	const struct window *window = &context->args->window;
+	struct json_writer *json = &context->builder->body;
+	char step[32];
+	if (window->step)
+		text_format_duration(window->step, step, sizeof(step));
+	else
+		snprintf(step, sizeof(step), "%dmo", (int)(context->args->step - STEP_MONTHS));
+	json_write_key(json, "step");
+	json_write_string(json, step);
+	if (!window->zone)
+		return;
+	json_write_key(json, "tz");
+	json_write_string(json, window->zone);
+}
+
 static void counts_write_end(struct context *context, const struct counts *counts)
 {
 	struct json_writer *json = &context->builder->body;
@@ -292,15 +340,13 @@ int logs_histogram(struct context *context)
 	const struct window *window = &context->args->window;
 	struct json_writer *json = &context->builder->body;
 	struct log_search search auto_log_search = {.context = context};
-	struct counts counts auto_counts = {
-		.from = window->from, .step = window->step, .points = window->points};
-	char step[32];
+	struct counts counts auto_counts = {.window = window, .points = window->points};
 	int r = counts_begin(context, &search, &counts);
 	if (r < 0)
 		return r;
 	json_begin_array(json);
 	for (uint32_t i = 0; i < counts.points; i++) {
-		const struct tally_cell time = {.i = counts.from + i * counts.step, .set = 1};
+		const struct tally_cell time = {.i = window_begin(window, i), .set = 1};
 		json_begin_object(json);
 		json_write_key(json, "time");
 		json_write_cell(json, TALLY_TIME, &time);
@@ -308,20 +354,16 @@ int logs_histogram(struct context *context)
 		json_end_object(json);
 	}
 	json_end_array(json);
-	text_format_duration(counts.step, step, sizeof(step));
-	json_write_key(json, "step");
-	json_write_string(json, step);
+	counts_write_step(context);
 	counts_write_end(context, &counts);
 	return 0;
 }
 
 int logs_count(struct context *context)
 {
-	const struct window *window = &context->args->window;
 	struct json_writer *json = &context->builder->body;
 	struct log_search search auto_log_search = {.context = context};
-	struct counts counts auto_counts = {
-		.from = window->from, .step = window->to - window->from, .points = 1};
+	struct counts counts auto_counts = {.window = &context->args->window, .points = 1};
 	int r = counts_begin(context, &search, &counts);
 	if (r < 0)
 		return r;

@@ -58,12 +58,19 @@ const struct param_spec param_to = {
  * any time up to 2200, within 64 bits. */
 const struct param_spec param_step = {
 	.name = "step",
-	.type = PARAM_DURATION,
+	.type = PARAM_STEP,
 	.min = CLOCK_SECOND,
 	.max = 3650 * CLOCK_DAY,
 	AT(step),
-	.help = "Width of a point: 10s, 5m, 1h; from 1s to 3650d.",
+	.help = "Width of a point: 10s, 5m, 1h; from 1s to 3650d, or 1mo to 120mo.",
 	.component = "step",
+};
+const struct param_spec param_tz = {
+	.name = "tz",
+	.help = "Where days, weeks (from Monday on) and months of step begin: a zone of the tz "
+		"database; by default UTC. Times are in UTC all the same.",
+	.example = "\"Europe/Berlin\"",
+	.component = "tz",
 };
 const struct param_spec param_points = {
 	.name = "points",

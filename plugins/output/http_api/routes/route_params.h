@@ -11,7 +11,7 @@
 extern const struct param_spec param_container_id, param_image_id, param_table_name;
 
 /* Ranges of time, and the grid of series. */
-extern const struct param_spec param_from, param_to, param_step, param_points;
+extern const struct param_spec param_from, param_to, param_step, param_tz, param_points;
 extern const struct param_spec param_group_agg, param_group_by, param_stats_host;
 extern const struct param_spec param_fields, param_agg, param_series_format;
 extern const struct param_spec param_times, param_ints;

@@ -26,7 +26,7 @@
 #define WRITTEN &param_times, &param_ints
 #define SORTED &param_sort, &param_total
 #define GRID(agg)                                                                                  \
-	&param_from, &param_to, &param_step, &param_points, &param_fields, &(agg),                 \
+	&param_from, &param_to, &param_step, &param_points, &param_tz, &param_fields, &(agg),      \
 		&param_series_format, &param_csv_safe, WRITTEN
 #define PAGES                                                                                      \
 	&param_from, &param_to, &param_order, &param_limit, &param_cursor, &param_format,          \
@@ -168,7 +168,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.answer = HANDLER(logs_histogram),
 		.class = HTTP_LOGS,
 		.cached = CACHE_CLASS_STATS,
-		.params = {PARAMS(&param_from, &param_to, &param_step, &param_points,
+		.params = {PARAMS(&param_from, &param_to, &param_step, &param_points, &param_tz,
 				  &param_by_level, LOG_FILTERS, &param_times),
 			   .range = CLOCK_HOUR, .grid = true},
 		.id = "getLogHistogram",

@@ -63,7 +63,8 @@ int series_check_size(const struct series *series, uint64_t n)
 
 /* ---- Asking -------------------------------------------------------------- */
 
-/* Fields, then the time of the newest reading in each bucket. */
+/* Fields, then the time of the newest reading in each bucket.  MAX, since a store does not roll up
+ * what is asked for nothing but the last values of one bucket. */
 static void series_select(struct series *series, struct query *query)
 {
 	const struct tally_table *table = series->table;
@@ -77,8 +78,18 @@ static void series_select(struct series *series, struct query *query)
 		query_group(query, table_column(table, "container_id"));
 	series->first = 1 + query->spec.n_group_by;
 	fields_select(&series->fields, query);
-	query_select(query, &table->columns[0], TALLY_LAST);
+	query_select(query, &table->columns[0], TALLY_MAX);
 	result_set_init(&series->rows, 1 + query->spec.n_group_by + query->spec.n_select);
+}
+
+static int series_run_more(struct query *query, void *arg)
+{
+	return query_run_more(query, arg);
+}
+
+static int series_run(struct query *query, void *arg)
+{
+	return query_each_point(query, series_run_more, arg);
 }
 
 /* Several EQUALS on one column are alternatives, so any number of containers is one query. */
@@ -90,12 +101,7 @@ static int series_query(struct series *series)
 	for (uint32_t i = 0; i < series->n_subjects; i++)
 		query_filter(&query, id, TALLY_EQUALS, &series->subjects[i].id);
 	series_select(series, &query);
-	return query_run_more(&query, &series->rows);
-}
-
-static int series_run_more(struct query *query, void *arg)
-{
-	return query_run_more(query, arg);
+	return series_run(&query, &series->rows);
 }
 
 static int series_query_found(struct series *series, const struct container_groups *groups)
@@ -104,7 +110,7 @@ static int series_query_found(struct series *series, const struct container_grou
 	query_init(&query, series->context, series->table);
 	series_select(series, &query);
 	int r = container_groups_filter(&query);
-	return r < 0 ? r : container_groups_each(groups, &query, series_run_more, &series->rows);
+	return r < 0 ? r : container_groups_each(groups, &query, series_run, &series->rows);
 }
 
 /* ---- Whose rows they are ------------------------------------------------- */
@@ -168,7 +174,7 @@ static uint32_t series_subject_of(const struct series *series, const struct tall
 	return found ? (uint32_t)(found - series->subjects) : 0;
 }
 
-/* Stores align buckets to whole steps since 1970, as window_set_grid() does; a row outside is one
+/* Stores align buckets to whole steps since 1970, as window_set_steps() does; a row outside is one
  * whose store disagrees, and is left out rather than put at a wrong time. */
 static int series_place(struct series *series)
 {
@@ -182,7 +188,7 @@ static int series_place(struct series *series)
 		const struct tally_cell *row = result_set_row(&series->rows, i);
 		if (row[0].i < window->from || row[0].i >= window->to)
 			continue;
-		size_t point = (size_t)((row[0].i - window->from) / window->step);
+		size_t point = window_point(window, row[0].i);
 		subject = series_subject_of(series, row, subject + 1);
 		series->slots[(size_t)subject * window->points + point] = row + series->first;
 		/* A row has the time at which its bucket begins; its last column is when the

@@ -242,7 +242,7 @@ static int fold_row(struct fold *fold, const struct tally_cell *row)
 	int r = fold_find_member(fold, row, &number);
 	if (r < 0)
 		return r;
-	size_t point = (size_t)((row[FOLD_TIME].i - window->from) / window->step);
+	size_t point = window_point(window, row[FOLD_TIME].i);
 	struct tally_cell *cells = fold->groups[number].cells + point * fields->n;
 	uint32_t slot = (uint32_t)((number * (size_t)window->points + point) * fields->n);
 	for (uint32_t i = 0; r == 0 && i < fields->n; i++) {
@@ -294,9 +294,13 @@ static uint32_t fold_stretch(const struct fold *fold)
 	return bytes < FOLD_STORE_BYTES ? (uint32_t)(FOLD_STORE_BYTES / bytes) : 1;
 }
 
-static int fold_run(struct query *query, void *arg)
+static int fold_run_once(struct query *query, void *arg)
 {
-	struct fold *fold = arg;
+	return query_stream(query, fold_take, arg);
+}
+
+static int fold_run_stretches(struct query *query, struct fold *fold)
+{
 	const struct window *window = fold->series->window;
 	uint32_t stretch = fold_stretch(fold);
 	int r = 0;
@@ -304,8 +308,16 @@ static int fold_run(struct query *query, void *arg)
 		uint32_t n = window->points - point < stretch ? window->points - point : stretch;
 		query->spec.from = window->from + point * window->step;
 		query->spec.to = query->spec.from + n * window->step;
-		r = query_stream(query, fold_take, fold);
+		r = fold_run_once(query, fold);
 	}
+	return r;
+}
+
+static int fold_run(struct query *query, void *arg)
+{
+	struct fold *fold = arg;
+	int r = fold->series->window->edges ? query_each_point(query, fold_run_once, fold)
+					    : fold_run_stretches(query, fold);
 	return r == -ETIMEDOUT ? query_timed_out(fold->series->context) : r;
 }
 
@@ -317,7 +329,7 @@ static int fold_ask(struct fold *fold)
 	query_group(&query, table_column(series->table, "host"));
 	query_group(&query, table_column(series->table, "container_id"));
 	fields_select(&fold->asked, &query);
-	query_select(&query, &series->table->columns[0], TALLY_LAST);
+	query_select(&query, &series->table->columns[0], TALLY_MAX);
 	query.spec.bucket = series->window->step;
 	query.spec.limit = INT32_MAX; /* what they may take is bounded in bytes */
 	int r = container_groups_filter(&query);

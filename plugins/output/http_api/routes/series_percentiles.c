@@ -144,7 +144,7 @@ static int reading_take(void *arg, const struct tally_batch *batch)
 		if (row[READING_TIME].i < window->from || row[READING_TIME].i >= window->to ||
 		    !reading_subject(reading, row, &subject))
 			continue;
-		uint32_t point = (uint32_t)((row[READING_TIME].i - window->from) / window->step);
+		uint32_t point = window_point(window, row[READING_TIME].i);
 		uint32_t slot = (subject * window->points + point) * reading->n;
 		for (uint32_t c = 0; c < reading->n; c++) {
 			const struct tally_cell *cell = &row[READING_VALUES + c];
@@ -190,8 +190,7 @@ static int reading_ask(struct reading *reading)
 static int refuse_deleted(const struct series *series, size_t point)
 {
 	char time[RFC3339_SIZE];
-	size_t len =
-		rfc3339_format(series->window->from + (int64_t)point * series->window->step, time);
+	size_t len = rfc3339_format(window_begin(series->window, (uint32_t)point), time);
 	return response_problem(
 		series->context->builder, 400, "agg",
 		"percentiles are made of the readings themselves, and not all of those of the "

@@ -13,11 +13,6 @@
 #include "message/csv.h"
 #include "base/json_cell.h"
 
-static int64_t series_time(const struct series *series, uint32_t point)
-{
-	return series->window->from + point * series->window->step;
-}
-
 static const struct tally_cell *series_cell(const struct series *series, uint32_t subject,
 					    uint32_t point, uint32_t field)
 {
@@ -29,7 +24,7 @@ static const struct tally_cell *series_cell(const struct series *series, uint32_
 
 static void write_time(const struct series *series, uint32_t point)
 {
-	json_write_time(&series->context->builder->body, series_time(series, point));
+	json_write_time(&series->context->builder->body, window_begin(series->window, point));
 }
 
 static void write_value(const struct series *series, uint32_t subject, uint32_t point,
@@ -122,7 +117,14 @@ static void write_meta(const struct series *series)
 	json_write_key(json, "to");
 	json_write_time(json, series->window->to);
 	json_write_key(json, "step");
-	json_write_real(json, (double)series->window->step / 1e9);
+	if (series->window->step)
+		json_write_real(json, (double)series->window->step / 1e9);
+	else
+		json_write_null(json); /* months are not of one length */
+	if (series->window->zone) {
+		json_write_key(json, "tz");
+		json_write_string(json, series->window->zone);
+	}
 	json_write_key(json, "points");
 	json_write_int(json, series->window->points);
 	json_write_key(json, "source");
@@ -231,7 +233,7 @@ static void write_ndjson_row(const struct series *series, uint32_t subject, uint
 static void write_csv_row(const struct series *series, uint32_t subject, uint32_t point)
 {
 	struct json_writer *json = &series->context->builder->body;
-	const struct tally_cell time = {.i = series_time(series, point), .set = 1};
+	const struct tally_cell time = {.i = window_begin(series->window, point), .set = 1};
 	csv_write_cell(json, TALLY_TIME, &time, false);
 	if (series->kind != SERIES_ONE) {
 		const struct tally_cell *key = key_of(series, subject);
