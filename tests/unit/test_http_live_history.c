@@ -212,6 +212,69 @@ static void one_connection_has_several_topics(void **state)
 	sse_leave(client);
 }
 
+static void a_filter_may_be_for_one_topic(void **state)
+{
+	struct http_fixture *fixture = *state;
+	struct sse_client *client = sse_follow(
+		fixture, "/api/v1/stream?topics=logs,events&tail=1&logs.container=db&host=alpha",
+		NULL);
+	expect_named(client, "logs", "message", "4", NULL);
+	READY(client);
+	pass(fixture, 7); /* of web */
+	sse_pass_event(fixture, 7, "die");
+	expect_named(client, "events", "name", "web", NULL);
+	pass(fixture, 8);
+	expect_named(client, "logs", "message", "8", NULL);
+	sse_leave(client);
+	static const struct {
+		const char *query, *parameter, *detail;
+	} cases[] = {
+		{"line.level=error", "line.level", "\"line\" is not a topic (stats, logs,"},
+		{".level=error", ".level", "\"\" is not a topic"},
+		{"events.action=die", "events.action", "events is not among the topics"},
+		{"stats.level=error", "stats.level", "the topic stats has no filter level"},
+		{"logs.level=errors", "logs.level", "\"errors\" is none of"},
+		{"logs.levels=error", "logs.levels", "no such parameter"},
+		{"logs.tail=5", "logs.tail", "the topic logs has no filter tail"},
+		{"logs.fields=massage", "logs.fields", "did you mean message?"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char target[200];
+		snprintf(target, sizeof(target), "/api/v1/stream?topics=logs,stats&%s",
+			 cases[i].query);
+		http_expect_problem(fixture, target, 400, cases[i].parameter, cases[i].detail);
+	}
+	http_expect_problem(fixture, "/api/v1/stream/logs?logs.level=error", 400, "logs.level",
+			    "no such parameter");
+}
+
+static void events_are_written_as_the_rows_of_a_list(void **state)
+{
+	struct sse_client *client =
+		sse_follow(*state, "/api/v1/stream/logs?tail=1&fields=message,time&times=ms", NULL);
+	struct sse_event event = sse_next(client);
+	assert_int_equal(json_object_size(event.data), 2);
+	assert_string_equal(sse_text(&event, "message"), "5");
+	assert_int_equal(json_integer_value(json_object_get(event.data, "time")),
+			 sse_at(5 - 100) / CLOCK_MS);
+	json_decref(event.data);
+	sse_leave(client);
+	client = sse_follow(*state,
+			    "/api/v1/stream?topics=logs,events&tail=1&logs.fields=message&fields="
+			    "cpu_percent&times=s",
+			    NULL);
+	event = sse_next(client);
+	assert_int_equal(json_object_size(event.data), 1);
+	json_decref(event.data);
+	READY(client);
+	sse_pass_event(*state, 7, "die");
+	event = sse_next(client);
+	assert_true(json_is_number(json_object_get(event.data, "time")));
+	assert_string_equal(sse_text(&event, "action"), "die");
+	json_decref(event.data);
+	sse_leave(client);
+}
+
 static void topics_that_are_none_are_refused(void **state)
 {
 	http_expect_problem(*state, "/api/v1/stream?topics=logs,lines", 400, "topics",
@@ -264,6 +327,8 @@ int main(void)
 		WITH(a_list_says_where_its_stream_goes_on, set_up),
 		WITH(a_list_of_containers_says_so_for_two_topics, set_up_readings),
 		WITH(one_connection_has_several_topics, set_up),
+		WITH(a_filter_may_be_for_one_topic, set_up),
+		WITH(events_are_written_as_the_rows_of_a_list, set_up),
 		WITH(topics_that_are_none_are_refused, set_up),
 		WITH(readings_have_the_fields_that_are_wanted, set_up_readings),
 	};

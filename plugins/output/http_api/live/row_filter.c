@@ -59,17 +59,17 @@ static int row_filter_add_param(struct context *context, struct row_filter *row_
 			      (struct row_filter_rule){filter->column, match, NULL}, value);
 }
 
-int row_filter_read(struct context *context, const struct list_filter *filters,
+int row_filter_read(struct context *context, const struct list_filter *filters, const char *topic,
 		    struct row_filter *ret)
 {
 	*ret = (struct row_filter){.n = 0};
-	int r = service_members_read(context, &ret->members);
+	int r = service_members_read(context, topic, &ret->members);
 	for (uint32_t i = 0; r == 0 && i < context->target->n_params; i++) {
 		const struct param *param = &context->target->params[i];
-		if (strcmp(param->name, "container") == 0)
+		if (list_filter_is(param->name, topic, "container"))
 			r = row_filter_add_container(context, ret, param->value);
 		for (const struct list_filter *f = filters; r == 0 && f->param; f++)
-			if (strcmp(f->param, param->name) == 0)
+			if (list_filter_is(param->name, topic, f->param))
 				r = row_filter_add_param(context, ret, f, param->value);
 	}
 	return r;

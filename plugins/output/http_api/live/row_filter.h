@@ -21,9 +21,9 @@ struct row_filter {
 	struct service_members members; /* service=, which no column of a row says */
 };
 
-/* From the request; container= is looked up in the store.  0, or a problem; owes row_filter_done()
- * in either case. */
-int row_filter_read(struct context *context, const struct list_filter *filters,
+/* From the request, for its topic of that name (NULL: it has one kind of rows); container= is
+ * looked up in the store.  0, or a problem; owes row_filter_done() in either case. */
+int row_filter_read(struct context *context, const struct list_filter *filters, const char *topic,
 		    struct row_filter *ret);
 void row_filter_done(struct row_filter *row_filter);
 

@@ -14,12 +14,13 @@
 #include "base/hash.h"
 #include "base/text_match.h"
 #include "query/catalog_cache.h"
+#include "query/list_filter.h"
 
 enum { SERVICE_MEMBERS_FIRST = 256 };
 
 /* ---- The parameters ------------------------------------------------------ */
 
-int service_members_read(struct context *context, struct service_members *ret)
+int service_members_read(struct context *context, const char *topic, struct service_members *ret)
 {
 	*ret = (struct service_members){.given = false};
 	ret->services = calloc(context->target->n_params + 1, sizeof(*ret->services));
@@ -27,7 +28,7 @@ int service_members_read(struct context *context, struct service_members *ret)
 		return response_unavailable(context->builder, "out of memory");
 	for (uint32_t i = 0; i < context->target->n_params; i++) {
 		const struct param *param = &context->target->params[i];
-		if (strcmp(param->name, "service") != 0)
+		if (!list_filter_is(param->name, topic, "service"))
 			continue;
 		ret->given = true;
 		ret->services[ret->n_services] = strdup(param->value);

@@ -26,7 +26,7 @@ struct service_members {
 enum { SERVICE_MEMBERS_NAMED = 64, SERVICE_MEMBERS_MAX = 1 << 16 };
 
 /* The parameters alone.  0, or a problem; owes service_members_done() in either case. */
-int service_members_read(struct context *context, struct service_members *ret);
+int service_members_read(struct context *context, const char *topic, struct service_members *ret);
 void service_members_done(struct service_members *members);
 
 /* Once rows of events are wanted: who belongs to it by the store.  0, or a problem. */

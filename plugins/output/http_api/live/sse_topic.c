@@ -109,8 +109,9 @@ static const bool *shown_of(struct sse_topic *topic, const struct tally_table *t
 		return NULL;
 	if (topic->masked != table)
 		for (uint32_t i = 0; i < table->n_columns && i < RESULT_SET_MAX_COLUMNS; i++)
-			topic->shown[i] = i == 0 || table->columns[i].role == TALLY_TAG ||
-					  is_named(topic->fields, table->columns[i].name);
+			topic->shown[i] = is_named(topic->fields, table->columns[i].name) ||
+					  (topic->is->kind == LIVE_STATS &&
+					   (i == 0 || table->columns[i].role == TALLY_TAG));
 	topic->masked = table;
 	return topic->shown;
 }

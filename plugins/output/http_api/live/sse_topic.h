@@ -47,7 +47,7 @@ struct sse_topic {
 	struct ring_buffer *ring;
 	uint32_t epoch; /* of the ring, when the client came */
 	struct row_filter row_filter;
-	char *fields;                     /* "a,b": of readings, besides time and tags; NULL: all */
+	char *fields;                     /* "a,b"; of readings besides time and tags; NULL: all */
 	const struct tally_table *masked; /* that `shown` is for */
 	bool shown[RESULT_SET_MAX_COLUMNS];
 

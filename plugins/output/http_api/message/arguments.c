@@ -233,13 +233,33 @@ static int set_fallbacks(struct context *context, const struct route_params *par
 	return r;
 }
 
+/* TOPIC.NAME, where that is allowed: NAME's specification, under the whole name and without a place
+ * for its value.  false: there is none. */
+static bool find_spec_of_topic(const struct route_params *params, const char *name,
+			       struct param_spec *ret)
+{
+	const char *dot = strchr(name, '.');
+	const struct param_spec *spec = NULL;
+	if (dot && params->others == OTHERS_OF_TOPICS)
+		spec = find_spec(params, dot + 1);
+	if (!spec)
+		return false;
+	*ret = *spec;
+	ret->name = name;
+	ret->at = 0;
+	return true;
+}
+
 static int read_param(struct context *context, const struct route_params *params,
 		      const struct param *param, struct arguments *args)
 {
 	const struct param_spec *spec = find_spec(params, param->name);
+	struct param_spec of_topic;
 	int64_t value = 0;
+	if (!spec && find_spec_of_topic(params, param->name, &of_topic))
+		spec = &of_topic;
 	if (!spec)
-		return params->others == OTHERS_REFUSED
+		return params->others == OTHERS_REFUSED || params->others == OTHERS_OF_TOPICS
 			       ? refuse_name(context, params, NULL, 0, param->name)
 			       : 0;
 	if (!(spec->flags & PARAM_REPEATED) &&

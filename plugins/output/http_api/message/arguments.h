@@ -48,9 +48,11 @@ struct param_spec {
 
 /* What becomes of parameters that a route does not list. */
 enum other_params {
-	OTHERS_REFUSED,  /* so that a mistyped name does not go unnoticed */
-	OTHERS_IGNORED,  /* probes and scrapers add some of their own */
-	OTHERS_ARE_TAGS, /* of a table: arguments_check_tags() once its columns are known */
+	OTHERS_REFUSED,   /* so that a mistyped name does not go unnoticed */
+	OTHERS_IGNORED,   /* probes and scrapers add some of their own */
+	OTHERS_OF_TOPICS, /* TOPIC.NAME, where the route lists NAME: the endpoint knows the topics
+			   */
+	OTHERS_ARE_TAGS,  /* of a table: arguments_check_tags() once its columns are known */
 };
 
 struct route_params {

@@ -22,6 +22,14 @@ static const char *list_filter_level(const char *value)
 	return value;
 }
 
+bool list_filter_is(const char *param, const char *topic, const char *name)
+{
+	size_t len = topic ? strlen(topic) : 0;
+	if (topic && strncmp(param, topic, len) == 0 && param[len] == '.')
+		param += len + 1;
+	return strcmp(param, name) == 0;
+}
+
 uint32_t list_filter_match(const struct list_filter *filter, const char **value)
 {
 	if (filter->match == LIST_FILTER_LEVEL) {

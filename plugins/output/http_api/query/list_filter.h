@@ -6,6 +6,7 @@
 #ifndef TALLYD_HTTP_LIST_FILTER_H
 #define TALLYD_HTTP_LIST_FILTER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct list_filter {
@@ -22,6 +23,10 @@ struct list {
 
 /* EQUALS, of a level of logs, which other programs call by other names. */
 enum { LIST_FILTER_LEVEL = 64 };
+
+/* Whether a parameter of a request is this one: by its name, for all that know it, or as TOPIC.NAME
+ * for the rows of one topic of a stream.  topic NULL: by its name only. */
+bool list_filter_is(const char *param, const char *topic, const char *name);
 
 /* How a column is to be compared, and with what: *value may become another, a constant. */
 uint32_t list_filter_match(const struct list_filter *filter, const char **value);

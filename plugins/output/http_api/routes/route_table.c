@@ -297,7 +297,8 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 				  &param_action, &param_hosts, &param_name, &param_image,
 				  &param_containers, &param_service, &param_stream_fields,
 				  &param_tail, &param_since, &param_last_event_ids,
-				  &param_last_event_id)},
+				  &param_last_event_id, WRITTEN),
+			   .others = OTHERS_OF_TOPICS},
 		.id = "streamTopics",
 		.tag = "Streams",
 		.summary = "Several kinds of rows in one stream",
@@ -305,7 +306,8 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 			"As the streams of one kind, but each event is named after its topic, and "
 			"its id holds the place in all of them. containers are rows of events, as "
 			"a sign that lists of containers have changed. A filter is for the topics "
-			"that know it. An event named ready comes when the past is over. "
+			"that know it, or as TOPIC.FILTER (logs.level=error) for one, together "
+			"with those for all. An event named ready comes when the past is over. "
 			"A token needs the scope of each topic besides stream: stats, logs, "
 			"events, "
 			"containers.",
@@ -320,7 +322,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.cached = CACHE_CLASS_NONE,
 		.params = {PARAMS(&param_hosts, &param_name, &param_containers, &param_service,
 				  &param_stream_fields, &param_since, &param_last_event_ids,
-				  &param_last_event_id)},
+				  &param_last_event_id, WRITTEN)},
 		.id = "streamStats",
 		.tag = "Readings",
 		.summary = "Readings as they are taken",
@@ -336,7 +338,8 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.cached = CACHE_CLASS_NONE,
 		.params = {PARAMS(&param_q, &param_stream, &param_level, &param_hosts, &param_name,
 				  &param_containers, &param_service, &param_tail, &param_since,
-				  &param_last_event_ids, &param_last_event_id)},
+				  &param_last_event_ids, &param_last_event_id, &param_shown,
+				  WRITTEN)},
 		.id = "streamLogs",
 		.tag = "Logs",
 		.summary = "Lines as they are printed",
@@ -352,7 +355,8 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.cached = CACHE_CLASS_NONE,
 		.params = {PARAMS(&param_action, &param_hosts, &param_name, &param_image,
 				  &param_containers, &param_service, &param_tail, &param_since,
-				  &param_last_event_ids, &param_last_event_id)},
+				  &param_last_event_ids, &param_last_event_id, &param_shown,
+				  WRITTEN)},
 		.id = "streamEvents",
 		.tag = "Events",
 		.summary = "What happens to containers, as it does",

@@ -50,14 +50,19 @@ static void add_topic(struct sse_client *stream, const struct sse_topic_kind *ki
 	topic->ring = live_ring(stream->live, kind->kind);
 }
 
+static const struct sse_topic_kind *find_kind(const char *name, size_t len)
+{
+	for (size_t i = 0; i < KINDS; i++)
+		if (strlen(kinds[i].name) == len && memcmp(kinds[i].name, name, len) == 0)
+			return &kinds[i];
+	return NULL;
+}
+
 static int add_named_topic(struct sse_client *stream, struct context *context, const char *name,
 			   size_t len)
 {
-	const struct sse_topic_kind *kind = kinds;
-	while (kind < kinds + KINDS &&
-	       (strlen(kind->name) != len || memcmp(kind->name, name, len) != 0))
-		kind++;
-	if (kind == kinds + KINDS)
+	const struct sse_topic_kind *kind = find_kind(name, len);
+	if (!kind)
 		return response_problem(context->builder, 400, "topics",
 					"\"%.*s\" is not a topic (stats, logs, events, containers)",
 					(int)len, name);
@@ -87,14 +92,75 @@ static int read_topics(struct sse_client *stream, struct context *context)
 	return r;
 }
 
+static bool knows_filter(const struct sse_topic_kind *kind, const char *name)
+{
+	static const char *const everywhere[] = {"container", "service", "fields"};
+	for (size_t i = 0; i < sizeof(everywhere) / sizeof(*everywhere); i++)
+		if (strcmp(name, everywhere[i]) == 0)
+			return true;
+	for (const struct list_filter *filter = kind->list->filters; filter->param; filter++)
+		if (strcmp(name, filter->param) == 0)
+			return true;
+	return false;
+}
+
+/* TOPIC.NAME=: the topic has to be one of the stream's, and to know such a filter, or it would be a
+ * condition that nobody looks at. */
+static int check_own_filters(const struct sse_client *stream, struct context *context)
+{
+	for (uint32_t i = 0; i < context->target->n_params; i++) {
+		const char *name = context->target->params[i].name, *dot = strchr(name, '.');
+		if (!dot)
+			continue;
+		int len = (int)(dot - name);
+		const struct sse_topic_kind *kind = find_kind(name, (size_t)len);
+		uint32_t at = 0;
+		if (!kind)
+			return response_problem(context->builder, 400, name,
+						"\"%.*s\" is not a topic (stats, logs, events, "
+						"containers)",
+						len, name);
+		while (at < stream->n_topics && stream->topics[at].is != kind)
+			at++;
+		if (at == stream->n_topics)
+			return response_problem(context->builder, 400, name,
+						"%s is not among the topics", kind->name);
+		if (!knows_filter(kind, dot + 1))
+			return response_problem(context->builder, 400, name,
+						"the topic %s has no filter %s", kind->name,
+						dot + 1);
+	}
+	return 0;
+}
+
 /* ---- What each shows ----------------------------------------------------- */
 
-/* fields=a,b,c of readings. */
+static const char *topic_name(const struct sse_topic *topic)
+{
+	return topic->client->multiplexed ? topic->is->name : NULL;
+}
+
+/* Of several topics fields= is for readings, as columns of the same name are in no other. */
+static const struct param *find_fields(const struct sse_topic *topic, const struct context *context)
+{
+	const char *name = topic_name(topic);
+	bool bare = !name || topic->is->kind == LIVE_STATS;
+	const struct param *found = NULL;
+	for (uint32_t i = 0; i < context->target->n_params; i++) {
+		const struct param *param = &context->target->params[i];
+		bool own = strcmp(param->name, "fields") != 0;
+		if (list_filter_is(param->name, name, "fields") && (own || (bare && !found)))
+			found = param;
+	}
+	return found;
+}
+
+/* fields=a,b,c */
 static int read_fields(struct sse_topic *topic, struct context *context)
 {
-	const char *names = target_param(context->target, "fields");
+	const struct param *fields = find_fields(topic, context);
 	const struct tally_table *table;
-	if (!names || topic->is->kind != LIVE_STATS)
+	if (!fields)
 		return 0;
 	int r = context_table(context, topic->is->list->table, &table);
 	if (r < 0)
@@ -102,16 +168,16 @@ static int read_fields(struct sse_topic *topic, struct context *context)
 	if (!table)
 		return response_unavailable(context->builder, "the store has no %s yet",
 					    topic->is->list->table);
-	for (const char *at = names; *at; at += *at == ',') {
+	for (const char *at = fields->value; *at; at += *at == ',') {
 		size_t len = strcspn(at, ",");
 		auto_free char *name = strndup(at, len);
 		if (!name)
 			return response_unavailable(context->builder, "out of memory");
 		if (!table_column(table, name))
-			return fields_unknown(context, "fields", table, name);
+			return fields_unknown(context, fields->name, table, name);
 		at += len;
 	}
-	topic->fields = strdup(names);
+	topic->fields = strdup(fields->value);
 	return topic->fields ? 0 : response_unavailable(context->builder, "out of memory");
 }
 
@@ -181,7 +247,8 @@ static int sse_client_prepare(struct sse_client *stream, struct context *context
 	int r = read_since(stream, context);
 	for (uint32_t i = 0; r == 0 && i < stream->n_topics; i++) {
 		struct sse_topic *topic = &stream->topics[i];
-		r = row_filter_read(context, topic->is->list->filters, &topic->row_filter);
+		r = row_filter_read(context, topic->is->list->filters, topic_name(topic),
+				    &topic->row_filter);
 		if (r == 0)
 			r = read_fields(topic, context);
 	}
@@ -222,9 +289,13 @@ static int sse_client_answer(struct context *context, const struct sse_topic_kin
 			    target_param(context->target, "since") ||
 			    target_param(context->target, "last_event_id");
 	json_writer_init(&stream->out, (size_t)context->config->live_client_memory);
+	stream->out.times = (enum json_times)context->args->times;
+	stream->out.ints_as_text = context->args->ints != 0;
 	if (kind)
 		add_topic(stream, kind);
 	int r = kind ? 0 : read_topics(stream, context);
+	if (r == 0 && !kind)
+		r = check_own_filters(stream, context);
 	if (r == 0)
 		r = sse_client_prepare(stream, context);
 	if (r < 0) {
