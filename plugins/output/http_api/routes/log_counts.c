@@ -71,10 +71,12 @@ static void counts_forget(struct counts *counts, int64_t from, int64_t to)
 		return;
 	if (!counts->reached)
 		counts->reached = to;
-	if (counts->points == 1)
-		return;
-	uint32_t last = window_point(counts->window, to - 1);
-	for (uint32_t i = window_point(counts->window, from); i <= last; i++)
+	uint32_t first = 0, last = 0;
+	if (counts->points > 1) {
+		first = window_point(counts->window, from);
+		last = window_point(counts->window, to - 1);
+	}
+	for (uint32_t i = first; i <= last && i < counts->points; i++)
 		counts->unknown[i] = true;
 }
 
