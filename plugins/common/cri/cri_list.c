@@ -35,7 +35,7 @@ void cri_list_done(struct cri_list *list)
 
 const struct cri_container *cri_list_find(const struct cri_list *list, const char *id)
 {
-	struct cri_container wanted;
+	struct cri_container wanted = {.id = ""};
 	snprintf(wanted.id, sizeof(wanted.id), "%s", id);
 	return list->n ? bsearch(&wanted, list->items, list->n, sizeof(wanted), by_id) : NULL;
 }

@@ -61,7 +61,7 @@ static const size_t blank_len = sizeof(PATTERN_BLANK) - 1;
 static bool ends_with_blank(const struct word *word, size_t len)
 {
 	return len >= blank_len &&
-	       memcmp(word->text + len - blank_len, PATTERN_BLANK, blank_len) == 0;
+	       memcmp(&word->text[len - blank_len], PATTERN_BLANK, blank_len) == 0;
 }
 
 static void put(struct word *word, const char *text, size_t len)

@@ -24,6 +24,8 @@ static double growth_slope(const double *at, const double *values, uint32_t n)
 	for (uint32_t i = 0; i < n; i++)
 		for (uint32_t k = i + 1; k < n; k++)
 			slopes[found++] = (values[k] - values[i]) / (at[k] - at[i]);
+	if (!found)
+		return 0;
 	qsort(slopes, found, sizeof(*slopes), effect_by_value);
 	return (slopes[(found - 1) / 2] + slopes[found / 2]) / 2;
 }

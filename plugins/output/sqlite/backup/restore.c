@@ -86,9 +86,9 @@ static int restore_read_note(struct restore *restore)
 	r = database_prepare(restore->ctx, restore->from, "SELECT made_at FROM tally_backup", &row);
 	if (r == 0)
 		r = database_step(restore->ctx, row);
-	if (r > 0)
-		snprintf(restore->made_at, sizeof(restore->made_at), "%s",
-			 (const char *)sqlite3_column_text(row, 0));
+	const char *made_at = r > 0 ? (const char *)sqlite3_column_text(row, 0) : NULL;
+	if (made_at)
+		snprintf(restore->made_at, sizeof(restore->made_at), "%s", made_at);
 	return r < 0 ? r : 0;
 }
 
@@ -158,9 +158,9 @@ static int restore_state(struct restore *restore, const char *name, const char *
 	auto_text char *path = sqlite3_mprintf("%s/%s", restore->ctx->state_dir, name);
 	auto_text char *fresh = sqlite3_mprintf("%s/%s.new", restore->ctx->state_dir, name);
 	/* It stands in a file that anybody may have made. */
-	if (strchr(name, '/') || name[0] == '.')
+	if (!name || strchr(name, '/') || name[0] == '.')
 		return tally_fail(restore->ctx, EPROTO, "%s: \"%s\" is no name of a state file",
-				  restore->file, name);
+				  restore->file, name ? name : "");
 	auto_close int fd =
 		path && fresh
 			? open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)
