@@ -20,6 +20,8 @@ endpoint = unix://{dir}/nobody.sock
 endpoint = unix://{dir}/nobody.sock
 [input.docker_images]
 endpoint = unix://{dir}/nobody.sock
+[input.cri_logs]
+links = {dir}/nobody
 [input.markers]
 [input.exec]
 command = /bin/true

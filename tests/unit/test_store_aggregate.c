@@ -255,6 +255,16 @@ static void what_is_not_rolled_up_yet_comes_from_the_rows(void **state)
 	compare_rolled_up(f);
 }
 
+/* A round ends after some seconds, which on a busy machine is in the middle. */
+static void maintenance_until_none_is_late(struct fixture *f, int64_t now)
+{
+	int rounds = 0;
+	do
+		maintenance_at(f, now);
+	while (fixture_sql(f, "SELECT count(*) FROM @late") > 0 && ++rounds < 20);
+	assert_in_range(rounds, 0, 19);
+}
+
 static void a_late_row_is_rolled_up_as_if_it_had_been_in_time(void **state)
 {
 	struct fixture *f = *state;
@@ -264,8 +274,7 @@ static void a_late_row_is_rolled_up_as_if_it_had_been_in_time(void **state)
 	write_some_samples(f, 1, 3);
 	fixture_restart(f);
 	write_some_samples(f, 2, 3);
-	maintenance_at(f, T0 + 2 * DAY);
-	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM @late"), 0);
+	maintenance_until_none_is_late(f, T0 + 2 * DAY);
 	compare_rolled_up(f);
 	compare_buckets(f, T0 - DAY, T0 + DAY, DAY, true, "samples_1d");
 }
@@ -293,8 +302,7 @@ static void late_rows_wait_until_an_older_store_has_its_five_minutes(void **stat
 	fixture_restart(f);
 	write_some_samples(f, 1, 3);
 	write_some_samples(f, 2, 3);
-	maintenance_at(f, T0 + 2 * DAY);
-	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM @late"), 0);
+	maintenance_until_none_is_late(f, T0 + 2 * DAY);
 	compare_rolled_up(f);
 	compare_buckets(f, T0 - DAY, T0 + DAY, DAY, true, "samples_1d");
 }
