@@ -2,6 +2,7 @@
 restarts of the daemon."""
 
 import json
+from urllib.parse import quote
 
 import pytest
 
@@ -163,6 +164,72 @@ def test_a_network_that_is_joined_is_a_change_at_once(watch, engine):
     finally:
         engine.remove_all()
         engine.docker("network", "rm", "side")
+
+
+CALM = "while true; do echo level=info served 12 requests; sleep 0.5; done"
+LEAKS = "while true; do head -c 200000 /dev/zero >>/dev/shm/x; echo level=error cannot reach 10.0.0.7; sleep 0.5; done"
+ERRORS = """
+[alert.errors]
+when = count(container_logs over 5s where level = error) > 3 by service
+"""
+
+
+class Deployments:
+    """A service, whose images change, as the API and `tallyd diff` see it over 12 s windows."""
+
+    def __init__(self, tallyd, engine):
+        self.engine = engine
+        inputs = "".join(f"[input.{name}]\ninterval = 1s\nendpoint = {engine.endpoint}\n" for name in ("docker_status", "docker_stats"))
+        logs = f"[input.docker_logs]\nendpoint = {engine.endpoint}\n"
+        self.daemon = tallyd(inputs + logs + STORED + ERRORS).start()
+        for image, command in (("web:1", CALM), ("web:2", LEAKS)):
+            base = engine.create("base", "true")
+            name, tag = image.split(":")
+            change = quote("CMD " + json.dumps(["sh", "-c", command]))
+            engine.api("POST", f"/commit?container={base}&repo={name}&tag={tag}&changes={change}", {})
+            engine.remove("base")
+
+    def deploy(self, image):
+        if image != "web:1" or self.daemon.sql("select 1 from container_info where name = 'web-1'"):
+            self.engine.remove("web-1")
+        return self.engine.run("web-1", None, image=image, labels=LABELS)
+
+    def effect(self):
+        """Of the newest change of the image; its metrics by name."""
+        found = self.daemon.json("/api/v1/changes?service=shop/web&kind=image&limit=1")["data"]
+        if not found:
+            return None, {}
+        answer = self.daemon.get(f"/api/v1/changes/{found[0]['id']}/effect?window=12s", headers={"Cache-Control": "no-cache"}).json
+        return answer, {metric["name"]: metric for metric in answer["metrics"]}
+
+    def told(self, verdict, state):
+        effect, metrics = self.effect()
+        return (effect and all(metrics[name]["verdict"] == verdict for name in ("memory_growth", "lines_error"))
+                and metrics["memory"]["after"]["n"] >= 8
+                and [pattern for pattern in effect["patterns"][state] if pattern["template"].startswith("level=error cannot reach")])
+
+    def says(self, *lines):
+        text = self.daemon.call("diff", "shop/web", "--window", "12s").stdout
+        return all(any(line.startswith(wanted) for line in text.splitlines()) for wanted in lines)
+
+    def alerts(self):
+        return [state for state, in self.daemon.sql("select state from alerts where rule = 'errors' order by time")]
+
+
+def test_a_deployment_that_leaks_is_told_and_so_is_its_rollback(tallyd, engine):
+    shop = Deployments(tallyd, engine)
+    shop.deploy("web:1")
+    shop.daemon.wait(lambda: shop.daemon.sql("select count(*) from container_stats where name = 'web-1'")[0][0] > 13, "it ran a while")
+    shop.deploy("web:2")
+    shop.daemon.wait(lambda: shop.told("worse", "new"), "what it did is told", 120)
+    shop.daemon.wait(lambda: shop.says("  image web:1 → web:2", "worse   memory grows by ", "worse   error lines 0/min → ", "new in its log:"),
+                     "so it is in words")
+    shop.daemon.wait(lambda: shop.alerts() == ["firing"], "the alert fires")
+    shop.deploy("web:1")
+    shop.daemon.wait(lambda: shop.told("better", "vanished"), "the opposite is told", 120)
+    shop.daemon.wait(lambda: shop.says("  image web:2 → web:1", "better  memory grows by ", "better  error lines ", "no more in its log:"),
+                     "so it is in words")
+    shop.daemon.wait(lambda: shop.alerts() == ["firing", "resolved"], "the alert is over, and fired once")
 
 
 def test_marks_are_rows_also_those_set_while_nobody_ran(tallyd):

@@ -1,9 +1,10 @@
 /*
  * See effect_patterns.h.  On a worker's thread.
  *
- * New is what log_patterns saw first after the change.  What was known before has grown or vanished
- * if the test of the metrics says so over a dozen points, surer than there, since there are many
- * patterns.  Lines are counted over as much time on both sides, so that the numbers compare.
+ * New is what log_patterns saw first after the change, or in the second before it.  What was known
+ * before has grown or vanished if the test of the metrics says so over a dozen points, surer than
+ * there, since there are many patterns.  Lines are counted over as much time on both sides, so that
+ * the numbers compare.
  */
 #include "routes/effect_patterns.h"
 
@@ -11,12 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json_cell.h"
 #include "query/catalog_cache.h"
 #include "query/effect_test.h"
 
 enum { PATTERN_POINTS = 2 * EFFECT_BLOCKS, PATTERNS_SHOWN = 20 };
 
+/* An engine notes that a container was started when its program may have printed already. */
+static const int64_t pattern_lead = CLOCK_SECOND;
 static const double pattern_confidence = 0.995, pattern_grown = 1.5;
 
 /* In the order in which they are asked for, behind the time. */
@@ -207,7 +211,7 @@ static void judge(const struct effect *effect, struct pattern *pattern)
 	pattern->state = STATE_NONE;
 	pattern->before = sum_of(pattern->points[0] + grid->n - before, before);
 	pattern->after = sum_of(pattern->points[0] + grid->n + 1, grid->n_after);
-	if (!first->set || first->i < effect->time) {
+	if (!first->set || first->i < effect->time - pattern_lead) {
 		pattern->state = state_of_known(effect, pattern);
 	} else if (first->i < effect->time + effect->window) {
 		pattern->state = STATE_NEW;
