@@ -94,9 +94,9 @@ static int test_start(struct test_store *store, const struct plugin_services *se
 
 static void test_stop_store(struct test_store *store)
 {
-	const struct tally_plugin *plugin = store->plan ? store->plan->plugin : NULL;
-	if (!store->api)
+	if (!store->plan || !store->api)
 		return;
+	const struct tally_plugin *plugin = store->plan->plugin;
 	if (store->started)
 		binding_detach(store->bindings, store->plan->name, clock_monotonic() + test_stop);
 	if (store->started && plugin->stop)
