@@ -11,17 +11,20 @@
 #include "console.h"
 #include "terminal/text.h"
 
+static const struct {
+	const char *name;
+	int (*run)(const char *config_path, int argc, char *const *argv);
+} commands[] = {{"top", console_top},
+		{"logs", console_logs},
+		{"diff", console_diff},
+		{"alerts", console_alerts}};
+
 int main(int argc, char **argv)
 {
 	text_init();
-	if (argc >= 3 && strcmp(argv[2], "logs") == 0)
-		return console_logs(argv[1], argc - 2, argv + 2);
-	if (argc >= 3 && strcmp(argv[2], "top") == 0)
-		return console_top(argv[1], argc - 2, argv + 2);
-	if (argc >= 3 && strcmp(argv[2], "diff") == 0)
-		return console_diff(argv[1], argc - 2, argv + 2);
-	if (argc >= 3 && strcmp(argv[2], "alerts") == 0)
-		return console_alerts(argv[1], argc - 2, argv + 2);
+	for (size_t i = 0; argc >= 3 && i < sizeof(commands) / sizeof(*commands); i++)
+		if (strcmp(argv[2], commands[i].name) == 0)
+			return commands[i].run(argv[1], argc - 2, argv + 2);
 	fprintf(stderr, "this is a part of tallyd: use `tallyd top`, `logs`, `diff` or `alerts`\n");
 	return CONSOLE_USAGE;
 }

@@ -1,15 +1,11 @@
 /*
  * `tallyd alerts`: what fires and what is pending, of all rules and subjects, as the API has it;
- * with
- * --all also what every alert said last that is over.  One question, one table.
+ * with --all also the last state of those that are over.
  */
-#include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "api/client.h"
-#include "api/row.h"
+#include "api/pages.h"
 #include "base/json_reader.h"
 #include "base/rfc3339.h"
 #include "console.h"
@@ -21,45 +17,15 @@ struct alerts_options {
 	bool all, json;
 };
 
-static void alerts_usage(FILE *file)
+static int alerts_option(void *arg, int option, char *value)
 {
-	fprintf(file,
-		"usage: tallyd alerts [list] [--all] [--rule NAME] [--json]\n\n"
-		"What fires and what is pending, the newest first.\n\n"
-		"  -a, --all          also those that are over\n"
-		"  --rule NAME        only of this rule, or of a pattern with * and ?\n"
-		"  --json             what the API says of them\n"
-		"%s\n"
-		"exit codes: 0 success, 1 failure, 2 the command line is wrong, 3 there is no "
-		"address of an API\n",
-		console_options_help);
-}
-
-static int alerts_read_options(int argc, char *const *argv, struct alerts_options *options)
-{
-	static const struct option known[] = {{"all", no_argument, NULL, 'a'},
-					      {"rule", required_argument, NULL, 'r'},
-					      {"json", no_argument, NULL, 'j'},
-					      {"help", no_argument, NULL, 'h'},
-					      CONSOLE_OPTIONS,
-					      {NULL, 0, NULL, 0}};
-	int option;
-	while ((option = getopt_long(argc, argv, "ah", known, NULL)) != -1) {
-		if (console_option(option, optarg, &options->target))
-			continue;
-		if (option == 'h') {
-			alerts_usage(stdout);
-			return -1;
-		}
-		if (option == 'a')
-			options->all = true;
-		else if (option == 'r')
-			options->rule = optarg;
-		else if (option == 'j')
-			options->json = true;
-		else
-			return CONSOLE_USAGE;
-	}
+	struct alerts_options *options = arg;
+	if (option == 'a')
+		options->all = true;
+	else if (option == 'r')
+		options->rule = value;
+	else
+		options->json = true;
 	return CONSOLE_OK;
 }
 
@@ -131,59 +97,42 @@ static void print_alert(void *arg, char *json, size_t len)
 	printf("\n");
 }
 
-static int alerts_print(const struct alerts_options *options, const struct answer *answer)
+static const char *alerts_print(struct client *client, const char *path,
+				const struct alerts_options *options)
 {
-	struct strbuf cursor = {0};
-	bool any = false, well = true;
-	struct strbuf json = {0};
+	bool any = false;
 	if (options->json)
-		text_show_json(&json, answer->body, answer->len);
-	if (options->json)
-		printf("%s\n", json.data ? json.data : "");
-	else
-		well = row_list(answer->body, answer->len, print_alert, &any, &cursor);
-	strbuf_done(&cursor);
-	strbuf_done(&json);
-	if (!well)
-		fprintf(stderr, "tallyd: the API's answer is damaged\n");
-	else if (!options->json && !any)
+		return pages_print_json(client, path);
+	const char *problem = pages_read(client, path, print_alert, &any);
+	if (!problem && !any)
 		printf("%s\n", options->all ? "no alerts" : "nothing fires");
-	return well && fflush(stdout) == 0 ? CONSOLE_OK : CONSOLE_FAILED;
+	return problem;
 }
 
-static int alerts_run(struct client *client, const struct alerts_options *options)
+static int alerts_run(struct client *client, const struct target *target, void *arg)
 {
-	struct answer answer;
+	const struct alerts_options *options = arg;
 	struct strbuf path = {0};
-	int r = CONSOLE_FAILED;
-	strbuf_add(&path, "/api/v1/alerts?limit=10000");
+	(void)target;
+	strbuf_add(&path, "/api/v1/alerts?limit=%d", ROW_MAX_PAGE);
 	if (!options->all)
 		strbuf_add(&path, "&state=firing&state=pending");
 	if (options->rule)
 		client_parameter(&path, "name", options->rule);
-	client_fetch(client, path.failed ? "" : path.data, &answer);
-	if (answer.problem)
-		fprintf(stderr, "tallyd: %s\n", answer.problem);
-	else
-		r = alerts_print(options, &answer);
+	const char *problem =
+		path.failed ? "out of memory" : alerts_print(client, path.data, options);
+	int r = problem ? console_failed(problem) : console_flush();
 	strbuf_done(&path);
 	return r;
 }
 
 int console_alerts(const char *config_path, int argc, char *const *argv)
 {
+	static const struct option known[] = {{"all", no_argument, NULL, 'a'},
+					      {"rule", required_argument, NULL, 'r'},
+					      {"json", no_argument, NULL, 'j'},
+					      CONSOLE_OPTIONS};
 	struct alerts_options options = {.target.config_path = config_path};
-	struct target target;
-	int r = alerts_read_options(argc, argv, &options);
-	if (r != CONSOLE_OK)
-		return r < 0 ? CONSOLE_OK : r;
-	r = console_target(&options.target, &target);
-	if (r != CONSOLE_OK)
-		return r;
-	signal(SIGPIPE, SIG_IGN);
-	struct client *client = client_create(&target);
-	r = client ? alerts_run(client, &options) : CONSOLE_FAILED;
-	client_destroy(client);
-	target_done(&target);
-	return r;
+	int r = console_read_options(argc, argv, known, alerts_option, &options, &options.target);
+	return r == CONSOLE_OK ? console_ask(&options.target, alerts_run, &options) : r;
 }

@@ -66,8 +66,7 @@ char row_letter(const struct json_text *level)
 	return ' ';
 }
 
-bool row_list(char *body, size_t len, void (*row)(void *arg, char *json, size_t len), void *arg,
-	      struct strbuf *ret_cursor)
+bool row_list(char *body, size_t len, row_fn *row, void *arg, struct strbuf *ret_cursor)
 {
 	struct json_reader reader;
 	struct json_text key, text;

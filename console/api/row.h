@@ -25,7 +25,7 @@ enum { ROW_MAX_PAGE = 1000 };
 
 /* Goes through a list: calls row for each of `data`, as it stands and writable, and copies
  * next_cursor ("": there is none).  False: it is not a list. */
-bool row_list(char *body, size_t len, void (*row)(void *arg, char *json, size_t len), void *arg,
-	      struct strbuf *ret_cursor);
+typedef void row_fn(void *arg, char *json, size_t len);
+bool row_list(char *body, size_t len, row_fn *row, void *arg, struct strbuf *ret_cursor);
 
 #endif

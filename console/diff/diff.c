@@ -7,9 +7,6 @@
  * A restart, a full memory or failing health are what changes lead to, so they are counted as what
  * happened since; if there is nothing else, they are the change.
  */
-#include <errno.h>
-#include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,80 +30,30 @@ struct diff_options {
 
 /* ---- The command line --------------------------------------------------------------- */
 
-static void diff_usage(FILE *out)
-{
-	fprintf(out,
-		"tallyd diff [options] SERVICE\n"
-		"\n"
-		"What changed last about a service, and what that did to it.\n"
-		"\n"
-		"  --at TIME          the last change until then: 10m (ago), \"2026-01-31 "
-		"12:00:00\",\n"
-		"                     or 2026-01-31T12:00:00Z\n"
-		"  --window TIME      how long before and after is compared: 12s to 1d; default "
-		"1h\n"
-		"  --json             the effect as the API has it\n"
-		"  --color WHEN       always, never, or auto: on a terminal, unless NO_COLOR is "
-		"set\n"
-		"%s\n"
-		"exit codes: 0 success, 1 failure or no such change, 2 the command line is wrong,\n"
-		"3 there is no address of an API\n",
-		console_options_help);
-}
-
 static int diff_wrong(const char *what)
 {
 	fprintf(stderr, "tallyd diff: %s; try tallyd diff --help\n", what);
 	return CONSOLE_USAGE;
 }
 
-static int diff_option(int option, const char *value, struct diff_options *options)
+static int diff_option(void *arg, int option, char *value)
 {
+	struct diff_options *options = arg;
 	switch (option) {
 	case 'a':
 		options->at = value;
-		return 0;
+		return CONSOLE_OK;
 	case 'w':
 		options->window = value;
-		return 0;
+		return CONSOLE_OK;
 	case 'j':
 		options->json = true;
-		return 0;
-	case 'C':
+		return CONSOLE_OK;
+	default:
 		if (!console_when(value, &options->colours))
 			return diff_wrong("--color is always, never or auto");
-		return 0;
-	default:
-		return CONSOLE_USAGE;
+		return CONSOLE_OK;
 	}
-}
-
-/* 0, an exit code, or -1: help was printed. */
-static int diff_read_options(int argc, char *const *argv, struct diff_options *options)
-{
-	static const struct option known[] = {{"at", required_argument, NULL, 'a'},
-					      {"window", required_argument, NULL, 'w'},
-					      {"json", no_argument, NULL, 'j'},
-					      {"color", required_argument, NULL, 'C'},
-					      {"help", no_argument, NULL, 'h'},
-					      CONSOLE_OPTIONS,
-					      {NULL, 0, NULL, 0}};
-	int option;
-	while ((option = getopt_long(argc, argv, "h", known, NULL)) != -1) {
-		if (console_option(option, optarg, &options->target))
-			continue;
-		if (option == 'h') {
-			diff_usage(stdout);
-			return -1;
-		}
-		int r = diff_option(option, optarg, options);
-		if (r != 0)
-			return r;
-	}
-	if (argc - optind != 1 || !*argv[optind])
-		return diff_wrong("which service? One, as shop/web");
-	options->service = argv[optind];
-	return 0;
 }
 
 /* ---- Which change --------------------------------------------------------------------- */
@@ -197,12 +144,6 @@ static void choose(const struct change_list *list, struct diff *diff)
 	put_image_first(diff);
 }
 
-static int diff_failed(const char *problem)
-{
-	fprintf(stderr, "tallyd: %s\n", problem);
-	return CONSOLE_FAILED;
-}
-
 /* from NULL: as far back as the API looks by itself, a week. */
 static int diff_list(struct client *client, const struct diff_options *options, const char *from,
 		     struct answer *ret)
@@ -216,7 +157,7 @@ static int diff_list(struct client *client, const struct diff_options *options, 
 		client_parameter(&path, "from", from);
 	client_fetch(client, path.failed ? "" : path.data, ret);
 	strbuf_done(&path);
-	return ret->problem ? diff_failed(ret->problem) : CONSOLE_OK;
+	return ret->problem ? console_failed(ret->problem) : CONSOLE_OK;
 }
 
 static int diff_none(const struct diff_options *options)
@@ -246,23 +187,13 @@ static int diff_find(struct client *client, const struct diff_options *options,
 		strbuf_bytes(body, answer.body, answer.len);
 		if (body->failed || !row_list(body->data, body->len, take_change, list, &cursor) ||
 		    list->damaged)
-			r = diff_failed("the API's answer is damaged");
+			r = console_failed("the API's answer is damaged");
 	}
 	strbuf_done(&cursor);
 	return r == CONSOLE_OK && list->n == 0 ? diff_none(options) : r;
 }
 
 /* ---- Its effect ------------------------------------------------------------------------ */
-
-static int diff_write(const struct strbuf *out)
-{
-	errno = 0;
-	if (out->failed)
-		return diff_failed("out of memory");
-	if (fwrite(out->data, 1, out->len, stdout) == out->len && fflush(stdout) == 0)
-		return CONSOLE_OK;
-	return errno == EPIPE ? CONSOLE_OK : diff_failed(strerror(errno));
-}
 
 static int diff_effect(struct client *client, const struct diff_options *options, struct diff *diff)
 {
@@ -275,28 +206,32 @@ static int diff_effect(struct client *client, const struct diff_options *options
 	client_escape(&path, diff->window);
 	client_fetch(client, path.failed ? "" : path.data, &answer);
 	if (answer.problem)
-		r = diff_failed(answer.problem);
+		r = console_failed(answer.problem);
 	else if (options->json)
 		text_show_json(&out, answer.body, answer.len);
 	else if (!effect_read(answer.body, answer.len, &diff->effect))
-		r = diff_failed("the API's answer is damaged");
+		r = console_failed("the API's answer is damaged");
 	else
 		diff_print(diff, &out);
-	if (options->json && r == CONSOLE_OK)
-		strbuf_add(&out, "\n");
-	if (r == CONSOLE_OK)
-		r = diff_write(&out);
+	if (r == CONSOLE_OK && out.failed)
+		r = console_failed("out of memory");
+	if (r == CONSOLE_OK) {
+		printf("%s%s", out.data ? out.data : "", options->json ? "\n" : "");
+		r = console_flush();
+	}
 	strbuf_done(&path);
 	strbuf_done(&out);
 	return r;
 }
 
-static int diff_run(struct client *client, const struct diff_options *options)
+static int diff_run(struct client *client, const struct target *target, void *arg)
 {
+	const struct diff_options *options = arg;
 	struct change_list *list = calloc(1, sizeof(*list));
 	struct diff *diff = calloc(1, sizeof(*diff));
 	struct strbuf body = {0};
-	int r = list && diff ? CONSOLE_OK : diff_failed("out of memory");
+	(void)target;
+	int r = list && diff ? CONSOLE_OK : console_failed("out of memory");
 	if (r == CONSOLE_OK)
 		r = diff_find(client, options, list, &body);
 	if (r == CONSOLE_OK) {
@@ -313,20 +248,18 @@ static int diff_run(struct client *client, const struct diff_options *options)
 
 int console_diff(const char *config_path, int argc, char *const *argv)
 {
+	static const struct option known[] = {{"at", required_argument, NULL, 'a'},
+					      {"window", required_argument, NULL, 'w'},
+					      {"json", no_argument, NULL, 'j'},
+					      {"color", required_argument, NULL, 'C'},
+					      CONSOLE_OPTIONS};
 	struct diff_options options = {
 		.target.config_path = config_path, .window = "1h", .colours = console_colours()};
-	struct target target;
-	int r = diff_read_options(argc, argv, &options);
-	if (r != 0)
-		return r < 0 ? CONSOLE_OK : r;
-	r = console_target(&options.target, &target);
+	int r = console_read_options(argc, argv, known, diff_option, &options, &options.target);
+	if (r == CONSOLE_OK && (argc - optind != 1 || !*argv[optind]))
+		r = diff_wrong("which service? One, as shop/web");
 	if (r != CONSOLE_OK)
 		return r;
-	/* A reader that goes away is seen by the write that fails. */
-	signal(SIGPIPE, SIG_IGN);
-	struct client *client = client_create(&target);
-	r = client ? diff_run(client, &options) : CONSOLE_FAILED;
-	client_destroy(client);
-	target_done(&target);
-	return r;
+	options.service = argv[optind];
+	return console_ask(&options.target, diff_run, &options);
 }

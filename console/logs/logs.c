@@ -8,8 +8,6 @@
 #include "logs/logs.h"
 
 #include <errno.h>
-#include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,34 +15,6 @@
 #include "console.h"
 
 enum { LOGS_MAX_TAIL = 10000 };
-
-static void logs_usage(FILE *file)
-{
-	fprintf(file,
-		"usage: tallyd logs [-f] [--since 10m] [--tail N] [--level LEVEL] [--search TEXT]\n"
-		"                   [--json] [NAME…]\n\n"
-		"What containers printed, oldest line first.  NAME is a container's name or the\n"
-		"beginning of its id, a pattern with * and ?, or a compose project; without one,\n"
-		"all containers.\n\n"
-		"  -f, --follow       go on with new lines, without a hole or a line twice\n"
-		"  -n, --tail N       the last N lines (100 without --since; at most %d)\n"
-		"  --since TIME       lines from then on: 10m, 2h, or 2026-01-31T12:00:00Z\n"
-		"  -l, --level LEVEL  only of this level; may be repeated: any of them\n"
-		"  -s, --search TEXT  only with this text; may be repeated: all of them\n"
-		"  -p, --project P    only of this compose project\n"
-		"  --host HOST        only of this host\n"
-		"  --plain            the messages alone\n"
-		"  --json             one JSON object a line, as the API has it\n"
-		"  --color WHEN       always, never, or auto: on a terminal, unless NO_COLOR is "
-		"set\n"
-		"%s\n"
-		"A letter before the message is its level: Trace Debug Info Notice Warning Error\n"
-		"Critical.\n"
-		"exit codes: 0 success, 1 failure or no such container, 2 the command line is "
-		"wrong,\n"
-		"3 there is no address of an API\n",
-		LOGS_MAX_TAIL, console_options_help);
-}
 
 static int logs_wrong(const char *what, const char *value)
 {
@@ -65,89 +35,68 @@ static bool logs_add(char *words, const char **list, int *n, const char *delimit
 	return true;
 }
 
-static int logs_option(int option, char *value, struct logs_options *options)
+static int logs_tail(struct logs_options *options, const char *value)
 {
 	char *end;
+	options->tail = strtol(value, &end, 10);
+	if (!*value || *end || options->tail < 0 || options->tail > LOGS_MAX_TAIL)
+		return logs_wrong("--tail is a number up to 10000", value);
+	return CONSOLE_OK;
+}
+
+static int logs_option(void *arg, int option, char *value)
+{
+	struct logs_options *options = arg;
 	switch (option) {
 	case 'f':
 		options->follow = true;
-		return 0;
+		return CONSOLE_OK;
+	case 'P':
+		options->plain = true;
+		return CONSOLE_OK;
+	case 'j':
+		options->json = true;
+		return CONSOLE_OK;
+	case 'S':
+		options->since = value;
+		return CONSOLE_OK;
+	case 'p':
+		options->project = value;
+		return CONSOLE_OK;
+	case 'H':
+		options->host = value;
+		return CONSOLE_OK;
 	case 'n':
-		options->tail = strtol(value, &end, 10);
-		if (!*value || *end || options->tail < 0 || options->tail > LOGS_MAX_TAIL)
-			return logs_wrong("--tail is a number up to 10000", value);
-		return 0;
+		return logs_tail(options, value);
 	case 'l':
 		if (!logs_add(value, options->levels, &options->n_levels, ", "))
 			return logs_wrong("more than 16 levels", value);
-		return 0;
+		return CONSOLE_OK;
 	case 's':
 		if (!logs_add(value, options->searches, &options->n_searches, ""))
 			return logs_wrong("more than 16 searches", value);
-		return 0;
-	case 'C':
-		return console_when(value, &options->colours)
-			       ? 0
-			       : logs_wrong("--color is always, never or auto", value);
+		return CONSOLE_OK;
 	default:
-		return CONSOLE_USAGE;
+		return console_when(value, &options->colours)
+			       ? CONSOLE_OK
+			       : logs_wrong("--color is always, never or auto", value);
 	}
 }
 
-static int logs_read_options(int argc, char *const *argv, struct logs_options *options)
+static int logs_run(struct client *client, const struct target *target, void *arg)
 {
-	static const struct option known[] = {{"follow", no_argument, NULL, 'f'},
-					      {"tail", required_argument, NULL, 'n'},
-					      {"since", required_argument, NULL, 'S'},
-					      {"level", required_argument, NULL, 'l'},
-					      {"search", required_argument, NULL, 's'},
-					      {"project", required_argument, NULL, 'p'},
-					      {"host", required_argument, NULL, 'H'},
-					      {"plain", no_argument, NULL, 'P'},
-					      {"json", no_argument, NULL, 'j'},
-					      {"color", required_argument, NULL, 'C'},
-					      {"help", no_argument, NULL, 'h'},
-					      CONSOLE_OPTIONS,
-					      {NULL, 0, NULL, 0}};
-	int option;
-	while ((option = getopt_long(argc, argv, "fn:l:s:p:h", known, NULL)) != -1) {
-		if (console_option(option, optarg, &options->target))
-			continue;
-		if (option == 'h') {
-			logs_usage(stdout);
-			return -1;
-		}
-		if (option == 'S')
-			options->since = optarg;
-		else if (option == 'p')
-			options->project = optarg;
-		else if (option == 'H')
-			options->host = optarg;
-		else if (option == 'P')
-			options->plain = true;
-		else if (option == 'j')
-			options->json = true;
-		else if (option == '?' || logs_option(option, optarg, options) != 0)
-			return CONSOLE_USAGE;
-	}
-	options->names = (const char *const *)argv + optind;
-	options->n_names = argc - optind;
-	return 0;
-}
-
-static int logs_run(struct client *client, const struct logs_options *options)
-{
+	const struct logs_options *options = arg;
 	struct error error;
 	struct logs_source source = {0};
+	(void)target;
 	if (logs_source_find(client, options, &source, &error) < 0) {
-		fprintf(stderr, "tallyd: %s\n", error.text);
 		logs_source_done(&source);
-		return CONSOLE_FAILED;
+		return console_failed(error.text);
 	}
 	struct logs_printer *printer = logs_printer_create(options, source.several);
-	int r = CONSOLE_FAILED;
+	int r;
 	if (!printer)
-		fprintf(stderr, "tallyd: out of memory\n");
+		r = console_failed("out of memory");
 	else if (options->follow)
 		r = logs_follow(client, options, &source, printer);
 	else
@@ -159,23 +108,21 @@ static int logs_run(struct client *client, const struct logs_options *options)
 
 int console_logs(const char *config_path, int argc, char *const *argv)
 {
+	static const struct option known[] = {{"follow", no_argument, NULL, 'f'},
+					      {"tail", required_argument, NULL, 'n'},
+					      {"since", required_argument, NULL, 'S'},
+					      {"level", required_argument, NULL, 'l'},
+					      {"search", required_argument, NULL, 's'},
+					      {"project", required_argument, NULL, 'p'},
+					      {"host", required_argument, NULL, 'H'},
+					      {"plain", no_argument, NULL, 'P'},
+					      {"json", no_argument, NULL, 'j'},
+					      {"color", required_argument, NULL, 'C'},
+					      CONSOLE_OPTIONS};
 	struct logs_options options = {
 		.target.config_path = config_path, .tail = -1, .colours = console_colours()};
-	struct target target;
-	int r = logs_read_options(argc, argv, &options);
-	if (r != 0)
-		return r < 0 ? CONSOLE_OK : r;
-	r = console_target(&options.target, &target);
-	if (r != CONSOLE_OK)
-		return r;
-	/* A reader that goes away is seen by the write that fails. */
-	signal(SIGPIPE, SIG_IGN);
-	struct client *client = client_create(&target);
-	if (client)
-		r = logs_run(client, &options);
-	else
-		r = CONSOLE_FAILED;
-	client_destroy(client);
-	target_done(&target);
-	return r;
+	int r = console_read_options(argc, argv, known, logs_option, &options, &options.target);
+	options.names = (const char *const *)argv + optind;
+	options.n_names = argc - optind;
+	return r == CONSOLE_OK ? console_ask(&options.target, logs_run, &options) : r;
 }

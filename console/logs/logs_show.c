@@ -26,12 +26,6 @@ struct show {
 	bool incomplete;
 };
 
-static int show_failed(const char *problem)
-{
-	fprintf(stderr, "tallyd: %s\n", problem);
-	return CONSOLE_FAILED;
-}
-
 /* A page; the cursor is that of the next one. */
 static bool show_ask(struct show *show, const char *from, const char *order, size_t limit,
 		     struct answer *ret)
@@ -85,7 +79,7 @@ static int show_last(struct show *show)
 	const char *since = show->options->since;
 	show->begins = calloc(show->wanted + 2, sizeof(*show->begins));
 	if (!show->begins)
-		return show_failed("out of memory");
+		return console_failed("out of memory");
 	int r = show_last_of(show, since ? since : ranges[0], &answer);
 	for (size_t i = 1; r == CONSOLE_OK && !since && show->n_rows < show->wanted && i < 3; i++) {
 		r = show_last_of(show, ranges[i], &answer);
@@ -94,9 +88,9 @@ static int show_last(struct show *show)
 			r = show_last_of(show, ranges[i - 1], &answer);
 	}
 	if (r != CONSOLE_OK)
-		return show_failed(answer.problem);
+		return console_failed(answer.problem);
 	if (show->rows.failed)
-		return show_failed("the lines are too long; ask for fewer with --tail");
+		return console_failed("the lines are too long; ask for fewer with --tail");
 	for (size_t i = show->n_rows; i-- > 0;)
 		logs_print(show->printer, show->rows.data + show->begins[i],
 			   show->begins[i + 1] - show->begins[i]);
@@ -116,9 +110,9 @@ static int show_since(struct show *show)
 	struct answer answer;
 	do {
 		if (!show_ask(show, show->options->since, "asc", ROW_MAX_PAGE, &answer))
-			return show_failed(answer.problem);
+			return console_failed(answer.problem);
 		if (!row_list(answer.body, answer.len, show_row, show, &show->cursor))
-			return show_failed("the API's answer is damaged");
+			return console_failed("the API's answer is damaged");
 	} while (show->cursor.len && logs_flush(show->printer));
 	return CONSOLE_OK;
 }

@@ -6,7 +6,6 @@
  */
 #include "top/top.h"
 
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,25 +27,6 @@ struct top_options {
 
 /* ---- The command line ----------------------------------------------------------------- */
 
-static void top_usage(FILE *file)
-{
-	fprintf(file,
-		"usage: tallyd top [--once] [--json] [--filter TEXT] [--sort COLUMN]\n\n"
-		"The containers, live: state, health, CPU, memory, network, disk.\n\n"
-		"  --once           print the table once; so it does where there is no terminal\n"
-		"  --json           print what the API says of them, once\n"
-		"  --filter TEXT    only rows with these words, also state:exited, label:tier=web\n"
-		"  --sort COLUMN    name, state, health, cpu, mem, net, disk, up, image, project,\n"
-		"                   host or note; numbers from the largest on\n"
-		"  --flat           not by compose project\n"
-		"%s\n"
-		"keys: ? lists them\n"
-		"exit codes: 0 success, 1 the API failed, 2 the command line is wrong, 3 there is "
-		"no\n"
-		"address of an API\n",
-		console_options_help);
-}
-
 static bool top_sort_by(const char *name, struct table_view *view)
 {
 	static const char *const names[TABLE_COLUMNS] = {"name",  "state",   "health", "cpu",
@@ -63,40 +43,25 @@ static bool top_sort_by(const char *name, struct table_view *view)
 	return false;
 }
 
-/* -1: help was given. */
-static int top_read_options(int argc, char *const *argv, struct top_options *options)
+static int top_option(void *arg, int option, char *value)
 {
-	static const struct option known[] = {{"once", no_argument, NULL, '1'},
-					      {"json", no_argument, NULL, 'j'},
-					      {"filter", required_argument, NULL, 'f'},
-					      {"sort", required_argument, NULL, 's'},
-					      {"flat", no_argument, NULL, 'F'},
-					      {"help", no_argument, NULL, 'h'},
-					      CONSOLE_OPTIONS,
-					      {NULL, 0, NULL, 0}};
-	int option;
-	while ((option = getopt_long(argc, argv, "h", known, NULL)) != -1) {
-		if (console_option(option, optarg, &options->target))
-			continue;
-		if (option == 'h') {
-			top_usage(stdout);
-			return -1;
-		}
-		if (option == '1')
-			options->once = true;
-		else if (option == 'j')
-			options->json = true;
-		else if (option == 'F')
-			options->view.tree = false;
-		else if (option == 'f')
-			snprintf(options->view.filter, sizeof(options->view.filter), "%s", optarg);
-		else if (option != 's' || !top_sort_by(optarg, &options->view))
-			return CONSOLE_USAGE;
-	}
-	if (optind == argc)
+	struct top_options *options = arg;
+	switch (option) {
+	case '1':
+		options->once = true;
 		return CONSOLE_OK;
-	fprintf(stderr, "tallyd top: %s is too much; try tallyd top --help\n", argv[optind]);
-	return CONSOLE_USAGE;
+	case 'j':
+		options->json = true;
+		return CONSOLE_OK;
+	case 'F':
+		options->view.tree = false;
+		return CONSOLE_OK;
+	case 'f':
+		snprintf(options->view.filter, sizeof(options->view.filter), "%s", value);
+		return CONSOLE_OK;
+	default:
+		return top_sort_by(value, &options->view) ? CONSOLE_OK : CONSOLE_USAGE;
+	}
 }
 
 /* ---- The order --------------------------------------------------------------------------------
@@ -170,9 +135,9 @@ static int top_live(struct client *client, const struct target *target,
 	return CONSOLE_OK;
 }
 
-static int top_run(struct client *client, const struct target *target,
-		   const struct top_options *options)
+static int top_run(struct client *client, const struct target *target, void *arg)
 {
+	const struct top_options *options = arg;
 	const char *why = NULL;
 	const char *term = getenv("TERM");
 	bool dumb = term && strcmp(term, "dumb") == 0;
@@ -186,19 +151,14 @@ static int top_run(struct client *client, const struct target *target,
 
 int console_top(const char *config_path, int argc, char *const *argv)
 {
+	static const struct option known[] = {
+		{"once", no_argument, NULL, '1'},         {"json", no_argument, NULL, 'j'},
+		{"filter", required_argument, NULL, 'f'}, {"sort", required_argument, NULL, 's'},
+		{"flat", no_argument, NULL, 'F'},         CONSOLE_OPTIONS};
 	struct top_options options = {.target.config_path = config_path, .view.tree = true};
-	struct target target;
-	int r = top_read_options(argc, argv, &options);
-	if (r != CONSOLE_OK)
-		return r < 0 ? CONSOLE_OK : r;
-	r = console_target(&options.target, &target);
-	if (r != CONSOLE_OK)
-		return r;
-	signal(SIGPIPE, SIG_IGN);
-	struct client *client = client_create(&target);
-	r = client ? top_run(client, &target, &options) : CONSOLE_FAILED;
-	client_destroy(client);
-	target_done(&target);
+	int r = console_read_options(argc, argv, known, top_option, &options, &options.target);
+	if (r == CONSOLE_OK)
+		r = console_ask(&options.target, top_run, &options);
 	/* As the shell expects of a program that a signal has ended. */
 	if (screen_signal()) {
 		signal(screen_signal(), SIG_DFL);

@@ -2,67 +2,13 @@
  * The table as plain text, as wide as it takes, or as the API has it.  Rates need two readings, so
  * they come from the trends; the stream is not asked.
  */
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "console.h"
-#include "api/row.h"
-#include "terminal/text.h"
+#include "api/pages.h"
 #include "top/top.h"
-
-/* A reader that goes away is no failure. */
-static int once_end(void)
-{
-	errno = 0;
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return CONSOLE_OK;
-	if (errno == EPIPE)
-		return CONSOLE_OK;
-	fprintf(stderr, "tallyd: cannot write to stdout: %s\n", strerror(errno));
-	return CONSOLE_FAILED;
-}
-
-/* ---- JSON --------------------------------------------------------------------------- */
-
-static void once_json_row(void *arg, char *json, size_t len)
-{
-	bool *first = arg;
-	struct strbuf shown = {0};
-	text_show_json(&shown, json, len);
-	printf("%s%s", *first ? "" : ",", shown.data ? shown.data : "null");
-	*first = false;
-	strbuf_done(&shown);
-}
-
-static int once_json(struct client *client)
-{
-	struct answer answer;
-	struct strbuf path = {0}, cursor = {0};
-	bool first = true, well = true;
-	do {
-		strbuf_clear(&path);
-		strbuf_add(&path, "/api/v1/containers?limit=1000");
-		if (cursor.len)
-			client_parameter(&path, "cursor", cursor.data);
-		client_fetch(client, path.failed ? "" : path.data, &answer);
-		well = !answer.problem;
-		if (well && first)
-			printf("{\"data\":[");
-		well = well && row_list(answer.body, answer.len, once_json_row, &first, &cursor);
-	} while (well && cursor.len);
-	if (well)
-		printf("],\"next_cursor\":null}\n");
-	else
-		fprintf(stderr, "tallyd: %s\n",
-			answer.problem ? answer.problem : "the API's answer is damaged");
-	strbuf_done(&path);
-	strbuf_done(&cursor);
-	return well ? once_end() : CONSOLE_FAILED;
-}
 
 /* ---- The table ------------------------------------------------------------------------ */
 
@@ -99,8 +45,10 @@ static void once_table(const struct feed *feed, const struct table_view *view)
 int top_once(struct client *client, const struct table_view *view, bool json)
 {
 	struct feed feed;
-	if (json)
-		return once_json(client);
+	if (json) {
+		const char *problem = pages_print_json(client, "/api/v1/containers?limit=1000");
+		return problem ? console_failed(problem) : console_flush();
+	}
 	feed_begin(&feed, client);
 	feed.polls = true;
 	/* The list, whether it is well, and trends. */
@@ -112,13 +60,9 @@ int top_once(struct client *client, const struct table_view *view, bool json)
 			break;
 		client_wait(client, -1, 1000);
 	}
-	int r = CONSOLE_FAILED;
-	if (*feed.problem) {
-		fprintf(stderr, "tallyd: %s\n", feed.problem);
-	} else {
+	if (!*feed.problem)
 		once_table(&feed, view);
-		r = once_end();
-	}
+	int r = *feed.problem ? console_failed(feed.problem) : console_flush();
 	feed_done(&feed);
 	return r;
 }
