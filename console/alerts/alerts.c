@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "api/pages.h"
-#include "base/json_reader.h"
 #include "base/rfc3339.h"
 #include "console.h"
 #include "terminal/text.h"
@@ -37,28 +36,11 @@ struct shown {
 
 static bool shown_read(char *json, size_t len, struct shown *ret)
 {
-	struct json_reader reader;
-	struct json_text key;
+	const struct row_text wanted[] = {{"state", &ret->state},     {"severity", &ret->severity},
+					  {"since", &ret->since},     {"rule", &ret->rule},
+					  {"subject", &ret->subject}, {"summary", &ret->summary}};
 	*ret = (struct shown){0};
-	const struct {
-		const char *key;
-		struct json_text *text;
-	} wanted[] = {{"state", &ret->state},     {"severity", &ret->severity},
-		      {"since", &ret->since},     {"rule", &ret->rule},
-		      {"subject", &ret->subject}, {"summary", &ret->summary}};
-	json_reader_init(&reader, json, len);
-	json_enter_object(&reader);
-	while (json_next_key(&reader, &key)) {
-		struct json_text *text = NULL;
-		for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted) && !text; i++)
-			if (json_text_is(&key, wanted[i].key))
-				text = wanted[i].text;
-		if (text)
-			json_read_text(&reader, text);
-		else
-			json_skip(&reader);
-	}
-	return json_finish(&reader);
+	return row_read_texts(json, len, wanted, sizeof(wanted) / sizeof(*wanted));
 }
 
 /* What a container is called may hold anything, also what a terminal would obey. */

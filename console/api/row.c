@@ -11,33 +11,35 @@
 #include "base/clock.h"
 #include "base/rfc3339.h"
 
-bool row_read(char *json, size_t len, struct row *ret)
+bool row_read_texts(char *json, size_t len, const struct row_text *wanted, size_t n)
 {
 	struct json_reader reader;
-	struct json_text key, time = {0};
-	const struct {
-		const char *key;
-		struct json_text *text;
-	} wanted[] = {{"time", &time},
-		      {"host", &ret->host},
-		      {"name", &ret->name},
-		      {"container_id", &ret->container_id},
-		      {"message", &ret->message},
-		      {"level", &ret->level}};
-	*ret = (struct row){0};
+	struct json_text key;
 	json_reader_init(&reader, json, len);
 	json_enter_object(&reader);
 	while (json_next_key(&reader, &key)) {
-		struct json_text *text = NULL;
-		for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted) && !text; i++)
-			if (json_text_is(&key, wanted[i].key))
-				text = wanted[i].text;
-		if (text)
-			json_read_text(&reader, text);
+		size_t i = 0;
+		while (i < n && !json_text_is(&key, wanted[i].key))
+			i++;
+		if (i < n)
+			json_read_text(&reader, wanted[i].text);
 		else
 			json_skip(&reader);
 	}
-	if (!json_finish(&reader))
+	return json_finish(&reader);
+}
+
+bool row_read(char *json, size_t len, struct row *ret)
+{
+	struct json_text time = {0};
+	const struct row_text wanted[] = {{"time", &time},
+					  {"host", &ret->host},
+					  {"name", &ret->name},
+					  {"container_id", &ret->container_id},
+					  {"message", &ret->message},
+					  {"level", &ret->level}};
+	*ret = (struct row){0};
+	if (!row_read_texts(json, len, wanted, sizeof(wanted) / sizeof(*wanted)))
 		return false;
 	if (time.at && rfc3339_parse(time.at, time.len, &ret->time) < 0)
 		ret->time = 0;

@@ -1,4 +1,4 @@
-/* A line of a log as the API has it, read in place. */
+/* Rows as the API has them, read in place: those of logs, and what any row has of texts. */
 #ifndef TALLYD_CONSOLE_ROW_H
 #define TALLYD_CONSOLE_ROW_H
 
@@ -12,7 +12,14 @@ struct row {
 	struct json_text host, name, container_id, message, level;
 };
 
+/* A member of a row that is wanted, if it is a text. */
+struct row_text {
+	const char *key;
+	struct json_text *text; /* empty before */
+};
+
 /* json is changed, and the texts are in it.  False: it is none. */
+bool row_read_texts(char *json, size_t len, const struct row_text *wanted, size_t n);
 bool row_read(char *json, size_t len, struct row *ret);
 
 /* "2026-01-31 12:00:00.118" by the zone of the environment; -.- for unknown. */

@@ -182,6 +182,5 @@ static int alerts_test(const struct command_line *line)
 
 int command_alerts(const struct command_line *line)
 {
-	return strcmp(line->verb->name, "test") == 0 ? alerts_test(line)
-						     : command_console("alerts", line);
+	return strcmp(line->verb->name, "test") == 0 ? alerts_test(line) : command_console(line);
 }

@@ -85,15 +85,12 @@ int command_once(const struct command_line *line);
 int command_db(const struct command_line *line);
 int command_backup(const struct command_line *line);
 int command_restore(const struct command_line *line);
-int command_top(const struct command_line *line);
-int command_logs(const struct command_line *line);
-int command_diff(const struct command_line *line);
 int command_alerts(const struct command_line *line);
 int command_status(const struct command_line *line);
 int command_healthcheck(const struct command_line *line);
 int command_mark(const struct command_line *line);
 /* Starts tallyd-console in the place of this program: returns only if that fails; console.c. */
-int command_console(const char *name, const struct command_line *line);
+int command_console(const struct command_line *line);
 int command_version(const struct command_line *line);
 int command_help(const struct command_line *line);
 

@@ -54,8 +54,9 @@ static void console_execute(char **argv)
 	execv(TALLYD_HELPER_DIR "/tallyd-console", argv);
 }
 
-int command_console(const char *name, const struct command_line *line)
+int command_console(const struct command_line *line)
 {
+	const char *name = line->command->name;
 	size_t n = line->n_given + (size_t)line->argc + 5;
 	auto_free char **argv = calloc(n, sizeof(*argv));
 	if (!argv || console_words(name, line, argv) < 0) {
@@ -69,19 +70,4 @@ int command_console(const char *name, const struct command_line *line)
 	for (size_t i = 0; argv && i < n; i++)
 		free(argv[i]);
 	return COMMAND_FAILED;
-}
-
-int command_top(const struct command_line *line)
-{
-	return command_console("top", line);
-}
-
-int command_logs(const struct command_line *line)
-{
-	return command_console("logs", line);
-}
-
-int command_diff(const struct command_line *line)
-{
-	return command_console("diff", line);
 }

@@ -258,7 +258,7 @@ const struct command command_table[] = {
 		 "TALLYD_URL, TALLYD_TOKEN, TALLYD_TOKEN_FILE and TALLYD_CACERT are the options' "
 		 "defaults.",
 	 .options = top_options,
-	 .run = command_top},
+	 .run = command_console},
 	{.name = "logs",
 	 .arguments = "[NAME...]",
 	 .help = "show what containers printed, by the HTTP API; follow it with -f",
@@ -267,7 +267,7 @@ const struct command command_table[] = {
 		  "is its level: Trace Debug Info Notice Warning Error Critical. TALLYD_URL, "
 		  "TALLYD_TOKEN, TALLYD_TOKEN_FILE and TALLYD_CACERT are the options' defaults.",
 	 .options = logs_options,
-	 .run = command_logs},
+	 .run = command_console},
 	{.name = "diff",
 	 .arguments = "SERVICE",
 	 .help = "show what changed last about a service, and what that did, by the HTTP API",
@@ -277,7 +277,7 @@ const struct command command_table[] = {
 		  "TALLYD_URL, TALLYD_TOKEN, TALLYD_TOKEN_FILE and TALLYD_CACERT are the options' "
 		  "defaults.",
 	 .options = diff_options,
-	 .run = command_diff},
+	 .run = command_console},
 	{.name = "alerts",
 	 .help = "show what fires now; try a rule on the past",
 	 .about = "test reads the store of the configuration and changes nothing, so a rule can be "
