@@ -296,7 +296,7 @@ static void print_pattern(struct strbuf *out, const struct effect_pattern *patte
 static void print_patterns(const struct effect *effect, struct strbuf *out)
 {
 	static const char *const heads[PATTERN_STATES] = {
-		"new in its log:", "more often in its log:", "no more in its log:"};
+		"new in its log:", "more often in its log:", "no longer in its log:"};
 	for (int state = 0; state < PATTERN_STATES; state++) {
 		if (effect->n_patterns[state])
 			strbuf_add(out, "%s\n", heads[state]);
@@ -304,7 +304,7 @@ static void print_patterns(const struct effect *effect, struct strbuf *out)
 			print_pattern(out, &effect->patterns[state][i], state);
 	}
 	if (effect->left_out.set && effect->left_out.value > 0)
-		strbuf_add(out, "and %lld patterns more\n", (long long)effect->left_out.value);
+		strbuf_add(out, "and %lld more patterns\n", (long long)effect->left_out.value);
 }
 
 void diff_print(const struct diff *diff, struct strbuf *out)

@@ -227,7 +227,7 @@ def test_a_deployment_that_leaks_is_told_and_so_is_its_rollback(tallyd, engine):
     shop.daemon.wait(lambda: shop.alerts() == ["firing"], "the alert fires")
     shop.deploy("web:1")
     shop.daemon.wait(lambda: shop.told("better", "vanished"), "the opposite is told", 120)
-    shop.daemon.wait(lambda: shop.says("  image web:2 → web:1", "better  memory grows by ", "better  error lines ", "no more in its log:"),
+    shop.daemon.wait(lambda: shop.says("  image web:2 → web:1", "better  memory grows by ", "better  error lines ", "no longer in its log:"),
                      "so it is in words")
     shop.daemon.wait(lambda: shop.alerts() == ["firing", "resolved"], "the alert is over, and fired once")
 

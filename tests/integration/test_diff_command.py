@@ -74,7 +74,7 @@ def test_what_changed_and_what_it_did_in_plain_words(shop):
     for line in ("changed: image", "  image web:1 → web:2", "    and: limits", "  memory 1 GiB → 2 GiB", "    and: env_names",
                  "  variable A has another value", "  variable B is gone", "  variable C is new", "since then: oom, 1 time",
                  "since then: restart, 2 times", "effect, up to 1min after against before: worse", "new in its log:",
-                 "no more in its log:"):
+                 "no longer in its log:"):
         assert line in lines, text
     assert "image_id" not in text
     worse, better = ([line for line in lines if line.startswith(verdict)] for verdict in ("worse ", "better "))
