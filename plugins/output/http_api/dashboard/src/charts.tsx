@@ -128,13 +128,13 @@ export function joined(past: History, live: LivePoint[]): History {
   // While a point is not over, it stays as it was answered: readings in it are not drawn beside it.
   const more = live.filter((row) => row.at >= until);
   if (more.length === 0) return past;
-  const add = (column: Column, name: Name) => [...column.slice(0, whole), ...more.map((row) => row.values[name])];
+  const add = (column: Column, name: Name | null) => [...column.slice(0, whole), ...more.map((row) => (name ? row.values[name] : null))];
   const columns = Object.fromEntries(FIELDS.map((name) => [name, add(past.columns[name], name)])) as Columns;
   const edge = (column: Edge | undefined) => column && {
     cpu_percent: add(column.cpu_percent, "cpu_percent"),
     mem_used_bytes: add(column.mem_used_bytes, "mem_used_bytes"),
   };
-  const most = past.most && { cpu_percent: [...past.most.cpu_percent.slice(0, whole), ...more.map(() => null)], mem_used_bytes: [...past.most.mem_used_bytes.slice(0, whole), ...more.map(() => null)] };
+  const most = past.most && { cpu_percent: add(past.most.cpu_percent, null), mem_used_bytes: add(past.most.mem_used_bytes, null) };
   return { meta: past.meta, time: [...past.time.slice(0, whole), ...more.map((row) => row.at)], columns, low: edge(past.low), high: edge(past.high), most };
 }
 
@@ -192,7 +192,6 @@ export function Charts({ history: h, limits, name, marks, range, chosen }: Chart
     const least = Math.max(2, to - from);
     setQuery({ from: new Date(Math.round(from) * 1000).toISOString(), to: new Date(Math.round(from + least) * 1000).toISOString(), at: undefined });
   };
-  const back = goBack;
   return (
     <div class="charts" ref={box}>
       <div class="chartbar">
@@ -203,7 +202,7 @@ export function Charts({ history: h, limits, name, marks, range, chosen }: Chart
       </div>
       <Marks marks={marks} range={range} chosen={chosen} />
       {chosen && <EffectPanel id={chosen} of={marks.find((mark) => mark.change?.id === chosen)?.change} />}
-      {shown.map((chart) => <Chart key={chart.id} {...chart} time={h.time} range={range} marks={at} zoom={zoom} back={back} />)}
+      {shown.map((chart) => <Chart key={chart.id} {...chart} time={h.time} range={range} marks={at} zoom={zoom} back={goBack} />)}
       {shown.length === 0 && (
         <Empty title="No readings in this range">
           <p>Here would be what it used. Readings come from <code>conf.d/docker_stats.conf</code>, while the container runs. <button onClick={() => setQuery({ from: "now-30d", to: undefined })}>Look at the last 30 days</button></p>

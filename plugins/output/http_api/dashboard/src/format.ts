@@ -80,6 +80,9 @@ export function day(at: number): string {
 
 export const dateTime = (at: number) => (Number.isFinite(at) ? `${day(at)} ${clock(at)}` : NONE);
 
+/** Of today the time alone. */
+export const when = (time: string) => (day(ms(time)) === day(Date.now()) ? clock(ms(time)) : dateTime(ms(time)).slice(5));
+
 /** The name of the viewer's zone, as axes say it. */
 export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "local time";
 

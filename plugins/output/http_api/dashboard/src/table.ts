@@ -1,6 +1,7 @@
 // The rows of the containers' table: chosen, grouped, sorted, and as text.
 import { bytes, diskRate, duration, join, ms, NONE, percent, rate } from "./format";
 import type { Row } from "./containers";
+import { compareTexts, compareValues } from "./order";
 import type { Container } from "./types";
 
 export interface Field {
@@ -10,6 +11,8 @@ export interface Field {
   numeric: boolean;
   value: (row: Row) => number | string | null;
   text: (row: Row) => string;
+  /** What a screen reader says in place of a sign. */
+  spoken?: string;
 }
 
 export const limitOf = (row: Row) => row.info.mem_limit_bytes;
@@ -25,7 +28,7 @@ export const upOf = (row: Row) => {
   return Number.isFinite(since) ? (Date.now() - since) / 1000 : null;
 };
 
-const sum = (a: number | null, b: number | null) => (a === null && b === null ? null : (a ?? 0) + (b ?? 0));
+export const sum = (a: number | null, b: number | null) => (a === null && b === null ? null : (a ?? 0) + (b ?? 0));
 
 /** What is wrong with it, in words; empty: nothing. */
 export function noteOf(info: Container): string {
@@ -51,20 +54,13 @@ export const FIELDS: Field[] = [
   { id: "image", title: "image", hint: "", numeric: false, value: (r) => r.info.image, text: (r) => r.info.image ?? NONE },
   { id: "project", title: "project", hint: "of compose", numeric: false, value: (r) => r.info.compose_project, text: (r) => r.info.compose_project ?? NONE },
   { id: "host", title: "host", hint: "", numeric: false, value: (r) => r.info.host, text: (r) => r.info.host },
-  { id: "note", title: "⚠", hint: "what to look at", numeric: false, value: (r) => noteOf(r.info) || null, text: (r) => noteOf(r.info) },
+  { id: "note", title: "⚠", hint: "what to look at", spoken: "what to look at", numeric: false, value: (r) => noteOf(r.info) || null, text: (r) => noteOf(r.info) },
 ];
 
 export const fieldOf = (id: string) => FIELDS.find((field) => field.id === id) ?? FIELDS[0];
 
-/** Null last, whichever way. */
 export function compare(a: Row, b: Row, field: Field, down: boolean): number {
-  const x = field.value(a);
-  const y = field.value(b);
-  let order = 0;
-  if (x === null || y === null) order = x === y ? 0 : x === null ? 1 : -1;
-  else if (typeof x === "number" && typeof y === "number") order = down ? y - x : x - y;
-  else order = String(x).localeCompare(String(y), "en", { numeric: true }) * (down ? -1 : 1);
-  return order || a.info.name.localeCompare(b.info.name, "en", { numeric: true }) || (a.key < b.key ? -1 : 1);
+  return compareValues(field.value(a), field.value(b), down) || compareTexts(a.info.name, b.info.name) || (a.key < b.key ? -1 : 1);
 }
 
 /** Words that all must be somewhere in it; "state:exited" and the like look at one column. */

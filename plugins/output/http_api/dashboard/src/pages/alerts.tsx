@@ -1,6 +1,6 @@
 // Alerts: what fires, what may soon, what is over; and each time that one began, fired or ended.
 import { get, getAll, type Page, useAsked } from "../api";
-import { clock, dateTime, day, duration, ms, NONE, plural, since } from "../format";
+import { dateTime, duration, ms, NONE, plural, since, when } from "../format";
 import { focusSearch, useKeys } from "../keys";
 import { CopyTable, Empty, Shown, Sign } from "../parts";
 import { linkTo, rangeOf, setQuery, useRoute } from "../route";
@@ -32,7 +32,7 @@ const kindOf = (alert: Alert) => (alert.state !== "firing" ? "ok" : alert.severi
 
 /** How many fire, and whether one of them is critical. */
 export function useFiring(host: string | undefined): { count: number; critical: boolean } {
-  const asked = useAsked(`firing ${host}`, (signal) => get<Alerts>("/alerts", { state: "firing", host, limit: MOST }, signal), 2 * EVERY);
+  const asked = useAsked(`firing ${host}`, (signal) => get<Alerts>("/alerts", { state: "firing", host, limit: MOST, fields: "severity" }, signal), 2 * EVERY);
   return { count: asked.data?.total ?? 0, critical: !!asked.data?.data.some((alert) => alert.severity === "critical") };
 }
 
@@ -49,8 +49,6 @@ function Subject({ of }: { of: Alert }) {
   }[of.subject_kind ?? "container"];
   return <a href={page()}>{of.subject}</a>;
 }
-
-const when = (time: string | null) => (day(ms(time)) === day(Date.now()) ? clock(ms(time)) : dateTime(ms(time)).slice(5));
 
 /** How long it has been so, or was, or had been then. */
 function lastedOf({ state, since: begin, time }: Alert, past: boolean): string {

@@ -15,7 +15,7 @@ import { linkTo, rangeOf, setQuery, useRoute } from "../route";
 import { noteOf, upOf } from "../table";
 import type { Container, Event, Reading } from "../types";
 import { useTitle } from "../virtual";
-import { addField, aroundOf, lineTime, LogTools, NoLines, searchOf } from "./logs";
+import { addField, feedOptions, LogTools, NoLines } from "./logs";
 
 // ---- Readings that arrive
 
@@ -158,17 +158,7 @@ export function ContainerPage() {
   useKeys({ "/": focusSearch, Escape: () => (query.change ? setQuery({ change: undefined, window: undefined }, true) : (location.hash = linkTo("containers"))), u: () => (location.hash = linkTo("containers")) });
 
   const edges = useMemo<[number, number]>(() => [timeOf(range.from) / 1000, timeOf(range.to) / 1000], [range.from, range.to, past.data, live.version]);
-  const { params, stream, regex, searched } = useMemo(() => searchOf(query), [JSON.stringify(query)]);
-  const options = {
-    path: "/logs",
-    params: { ...params, container: info?.container_id, host: info?.host },
-    stream: range.live ? { ...stream, container: info?.container_id, host: info?.host } : null,
-    from: range.from,
-    to: range.to,
-    at: query.line ? lineTime(query.line) : query.at ? timeOf(query.at) : NaN,
-    regex,
-    around: aroundOf(query),
-  };
+  const { options, searched } = useMemo(() => feedOptions(here, { container: info?.container_id, host: info?.host }), [JSON.stringify(query), info?.container_id, info?.host]);
   if (asked.error && !asked.data) return <main class="page" id="main"><NotThere error={asked.error} name={name} again={asked.again} /></main>;
   return (
     <main class="page one" id="main" tabIndex={-1}>

@@ -7,7 +7,7 @@ import { get, useAsked, useWatched, type Page } from "../api";
 import { containers, keyOf, listNow, type Row, showGone, trendOver, turnOf } from "../containers";
 import { bytes, diskRate, duration, percent, rate } from "../format";
 import { useRowKeys } from "../keys";
-import { useOrder } from "../order";
+import { SortHead, useOrder } from "../order";
 import { Bar, CopyButton, Empty, Failed, Num, Sign, Skeleton, Spark, useEvery } from "../parts";
 import { goTo, linkTo, rangeOf, setQuery, useRoute } from "../route";
 import { asTsv, compare, cpuLimitOf, FIELDS, fieldOf, type Group, GROUPINGS, groupsOf, limitOf, matches, noteOf, shareOf, totalOf, upOf, wordsOf } from "../table";
@@ -145,27 +145,7 @@ const GroupLine = memo(({ group, by, folded, fold, here, index }: GroupProps) =>
 }, (a, b) =>
   a.turn === b.turn && a.group.name === b.group.name && a.group.rows.length === b.group.rows.length && a.by === b.by && a.folded === b.folded && a.here === b.here && a.index === b.index);
 
-function Head({ sort }: { sort: string }) {
-  const down = sort.startsWith("-");
-  const by = sort.replace("-", "");
-  const choose = (id: string, numeric: boolean) =>
-    setQuery({ sort: by === id ? (down ? id : `-${id}`) : numeric ? `-${id}` : id }, true);
-  return (
-    <thead role="rowgroup">
-      <tr role="row" aria-rowindex={1}>
-        {FIELDS.map((field) => (
-          <th key={field.id} role="columnheader" scope="col" class={`c-${field.id} ${field.numeric ? "r" : ""}`} title={field.hint || undefined}
-            aria-sort={by === field.id ? (down ? "descending" : "ascending") : undefined}>
-            <button onClick={() => choose(field.id, field.numeric)} aria-label={field.id === "note" ? "what to look at" : undefined}>
-              {field.title}
-              <span aria-hidden="true">{by === field.id ? (down ? " ▼" : " ▲") : ""}</span>
-            </button>
-          </th>
-        ))}
-      </tr>
-    </thead>
-  );
-}
+const classOf = (id: string, numeric: boolean) => `c-${id} ${numeric ? "r" : ""}`;
 
 // ---- The page
 
@@ -273,7 +253,7 @@ export function Containers() {
       ) : (
         <div class="scroll" ref={box} tabIndex={0} role="region" aria-label="Containers" onPointerEnter={() => (held.current = true)} onPointerLeave={() => (held.current = false)}>
           <table role="table" class={`grid rows ${by === "project" ? "no-project" : ""} ${hosts.size < 2 || by === "host" ? "no-host" : ""}`} aria-rowcount={items.length + 1}>
-            <Head sort={sort} />
+            <SortHead fields={FIELDS} sort={sort} classOf={classOf} />
             <tbody role="rowgroup">
               {first > 0 && <tr class="gap" aria-hidden="true" style={{ height: `${first * ROW}px` }}><td colSpan={FIELDS.length} /></tr>}
               {items.slice(first, end).map((item, i) =>

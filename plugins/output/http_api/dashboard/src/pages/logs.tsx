@@ -1,6 +1,6 @@
 // Logs of all containers, or some: what is stored and what arrives in one list.
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { address, ask, get, type Page, useAsked, useWatched } from "../api";
+import { address, ask, get, type Page, type Params, useAsked, useWatched } from "../api";
 import { changes, containers } from "../containers";
 import { dateTime, timeOf } from "../format";
 import { focusSearch, useKeys } from "../keys";
@@ -10,7 +10,7 @@ import { save } from "../parts";
 import { linkTo, rangeOf, setQuery, useRoute, type Route } from "../route";
 import { useTitle } from "../virtual";
 
-export const LEVELS: [string, string, string[]][] = [
+const LEVELS: [string, string, string[]][] = [
   ["", "all levels", []],
   ["notice", "notice and worse", ["notice", "warning", "error", "critical"]],
   ["warning", "warning and worse", ["warning", "error", "critical"]],
@@ -44,11 +44,12 @@ function regexOf(text: string): { api: string; here: RegExp | null } | null {
   return { api: (found[2] ? "(?i)" : "") + found[1], here };
 }
 
-export function searchOf(query: Record<string, string>) {
+export const levelsOf = (query: Record<string, string>) => LEVELS.find(([id]) => id === (query.level ?? ""))?.[2] ?? [];
+
+function searchOf(query: Record<string, string>) {
   const regex = regexOf(query.q ?? "");
   const texts = [regex ? "" : (query.q ?? ""), ...alsoOf(query)].filter(Boolean);
-  const levels = LEVELS.find(([id]) => id === (query.level ?? ""))?.[2] ?? [];
-  const common = { q: texts, level: levels, stream: query.stream || undefined };
+  const common = { q: texts, level: levelsOf(query), stream: query.stream || undefined };
   return {
     params: { ...common, regex: regex?.api, pattern: query.pattern || undefined },
     stream: common,
@@ -60,22 +61,21 @@ export function searchOf(query: Record<string, string>) {
 const narrowed = (query: Record<string, string>) => !!(query.q || query.also || query.level || query.stream || query.pattern);
 
 /** Lines around each that is found; where nothing is searched, all are there anyway. */
-export function aroundOf(query: Record<string, string>): number | undefined {
+function aroundOf(query: Record<string, string>): number | undefined {
   return narrowed(query) ? Math.min(100, Math.max(0, Math.floor(Number(query.around) || 0))) || undefined : undefined;
 }
 
 /** The time in a line's key, which a link to it has. */
-export const lineTime = (key: string | undefined) => (key ? Date.parse(key.split("~")[0]) : NaN);
+const lineTime = (key: string | undefined) => (key ? Date.parse(key.split("~")[0]) : NaN);
 
-export function feedOptions(route: Route) {
+/** Of the containers or services that `which` names, as parameters of the API. */
+export function feedOptions(route: Route, which: Params) {
   const { query } = route;
   const range = rangeOf(route);
   const { params, stream, regex, searched } = searchOf(query);
   const at = query.line ? lineTime(query.line) : query.at ? timeOf(query.at) : NaN;
-  const which = { container: list(query.container), service: list(query.service), host: query.host || undefined };
   return {
     searched,
-    which,
     options: {
       path: "/logs",
       params: { ...params, ...which },
@@ -99,6 +99,17 @@ export function Tabs({ part }: { part: string }) {
       <a href={linkTo("logs", "", kept)} aria-current={part === "" ? "page" : undefined}>lines</a>
       <a href={linkTo("logs", "patterns", kept)} aria-current={part === "patterns" ? "page" : undefined}>patterns</a>
     </nav>
+  );
+}
+
+export function LevelChoice({ query }: { query: Record<string, string> }) {
+  return (
+    <label>
+      <span class="hidden">Level</span>
+      <select value={query.level ?? ""} onChange={(event) => setQuery({ level: event.currentTarget.value })}>
+        {LEVELS.map(([id, title]) => <option key={id} value={id}>{title}</option>)}
+      </select>
+    </label>
   );
 }
 
@@ -181,12 +192,7 @@ export function LogTools({ query, several }: { query: Record<string, string>; se
       {also.map((text) => (
         <button key={text} class="chip" onClick={() => without(text)} aria-label={`without ${text}`}>{text} <span aria-hidden="true">×</span></button>
       ))}
-      <label>
-        <span class="hidden">Level</span>
-        <select value={query.level ?? ""} onChange={(event) => setQuery({ level: event.currentTarget.value })}>
-          {LEVELS.map(([id, title]) => <option key={id} value={id}>{title}</option>)}
-        </select>
-      </label>
+      <LevelChoice query={query} />
       {query.pattern && <PatternChip id={query.pattern} service={query.service || undefined} />}
       {several && <Chosen query={query} />}
       <label>
@@ -229,7 +235,8 @@ export function NoLines({ query }: { query: Record<string, string> }) {
 export function Logs() {
   const here = useRoute();
   const { query } = here;
-  const { options, searched, which } = useMemo(() => feedOptions(here), [JSON.stringify(query)]);
+  const which = { container: list(query.container), service: list(query.service), host: query.host || undefined };
+  const { options, searched } = useMemo(() => feedOptions(here, which), [JSON.stringify(query)]);
   const size = useWatched(logSize);
   const range = rangeOf(here);
   useTitle("Logs");

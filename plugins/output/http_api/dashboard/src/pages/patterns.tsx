@@ -2,14 +2,14 @@
 import { get, type Page, useAsked, useWatched } from "../api";
 import { type Change, summaryOf } from "../change";
 import { changes, containers } from "../containers";
-import { clock, count, dateTime, day, duration, ms, NONE, plural, timeOf } from "../format";
+import { clock, count, duration, ms, NONE, plural, timeOf, when } from "../format";
 import { focusSearch, useKeys } from "../keys";
 import { CopyTable, Empty, Num, Shown, Sign } from "../parts";
 import { linkTo, rangeOf, setQuery, useRoute } from "../route";
 import { serviceOf } from "../services";
 import { Level, Template } from "../template";
 import { useTitle } from "../virtual";
-import { LEVELS, Tabs } from "./logs";
+import { LevelChoice, levelsOf, Tabs } from "./logs";
 
 const MOST = 500;
 // Changes after which a log may say something else.
@@ -38,7 +38,6 @@ export interface Patterns {
 }
 
 const STATES = { new: ["look", "new"], gone: ["off", "no more"], known: ["ok", ""] } as const;
-const when = (time: string) => (day(ms(time)) === day(Date.now()) ? clock(ms(time)) : dateTime(ms(time)).slice(5, 16));
 
 function Row({ of, split }: { of: Pattern; split: boolean }) {
   const [kind, word] = STATES[of.state ?? "known"];
@@ -94,7 +93,7 @@ export function LogPatterns() {
   const change = last.data ?? undefined;
   const since = sinceOf(query, change);
   const known = last.data !== undefined || last.error !== undefined;
-  const level = LEVELS.find(([id]) => id === (query.level ?? ""))?.[2] ?? [];
+  const level = levelsOf(query);
   const asked = useAsked(`patterns ${known} ${service} ${host} ${level} ${since} ${range.from} ${range.to}`, async (signal) =>
     known ? await get<Patterns>("/logs/patterns", { service, host, level, from: range.from, to: range.to, new_since: since ?? undefined, limit: MOST }, signal) : null, range.live ? 15_000 : 0);
   const words = (query.q ?? "").toLowerCase();
@@ -108,10 +107,7 @@ export function LogPatterns() {
           <span class="hidden">Filter</span>
           <input type="search" placeholder="filter patterns" value={query.q ?? ""} onInput={(event) => setQuery({ q: event.currentTarget.value }, true)} />
         </label>
-        <label>
-          <span class="hidden">Level</span>
-          <select value={query.level ?? ""} onChange={(event) => setQuery({ level: event.currentTarget.value })}>{LEVELS.map(([id, title]) => <option key={id} value={id}>{title}</option>)}</select>
-        </label>
+        <LevelChoice query={query} />
         <Services chosen={service} />
         <label>
           new since{" "}

@@ -16,11 +16,12 @@ import { imageOf, makeService, serviceOf } from "../services";
 import { totalOf } from "../table";
 import type { Container } from "../types";
 import { useTitle } from "../virtual";
-import { addField, aroundOf, lineTime, LogTools, NoLines, searchOf } from "./logs";
+import { addField, feedOptions, LogTools, NoLines } from "./logs";
 import { Running } from "./services";
 
 const CONTAINERS_MOST = 200;
 const POINTS_KEPT = 2000;
+const NOTHING: LivePoint[] = [];
 
 // ---- Readings that arrive
 
@@ -29,7 +30,7 @@ function useLive(rows: Row[], name: string, on: boolean): LivePoint[] {
   const live = useRef<{ name: string; points: LivePoint[] }>({ name, points: [] });
   if (live.current.name !== name) live.current = { name, points: [] };
   const newest = Math.max(0, ...rows.map((row) => ms(row.stats?.time) || 0)) / 1000;
-  const [points, set] = useState<LivePoint[]>([]);
+  const [, again] = useState(0);
   useEffect(() => {
     const { points: kept } = live.current;
     if (!on || !newest || newest < (kept[kept.length - 1]?.at ?? 0) + 1) return;
@@ -37,9 +38,9 @@ function useLive(rows: Row[], name: string, on: boolean): LivePoint[] {
     const reading = { cpu_percent: of((row) => row.stats?.cpu_percent), mem_used_bytes: of((row) => row.stats?.mem_used_bytes), pids: of((row) => row.stats?.pids) };
     const rates = { rx: of((row) => row.rates.rx), tx: of((row) => row.rates.tx), read: of((row) => row.rates.read), write: of((row) => row.rates.write), throttled: of((row) => row.rates.throttled) };
     live.current.points = [...kept.slice(-POINTS_KEPT), { at: newest, values: liveValues(reading, rates) }];
-    set(live.current.points);
+    again((n) => n + 1);
   }, [newest, name, on]);
-  return on ? points : [];
+  return on ? live.current.points : NOTHING;
 }
 
 // ---- Facts
@@ -147,18 +148,7 @@ export function ServicePage() {
   const up = () => (location.hash = linkTo("services"));
   useKeys({ "/": focusSearch, Escape: () => (query.change ? setQuery({ change: undefined, window: undefined }, true) : up()), u: up });
 
-  const { params, stream, regex, searched } = useMemo(() => searchOf(query), [JSON.stringify(query)]);
-  const which = { service: name, host };
-  const options = {
-    path: "/logs",
-    params: { ...params, ...which },
-    stream: range.live ? { ...stream, ...which } : null,
-    from: range.from,
-    to: range.to,
-    at: query.line ? lineTime(query.line) : query.at ? timeOf(query.at) : NaN,
-    regex,
-    around: aroundOf(query),
-  };
+  const { options, searched } = useMemo(() => feedOptions(here, { service: name, host }), [JSON.stringify(query), name]);
   if (list.loaded && members.asked.data && members.all.length === 0 && past.data && !past.data.columns.cpu_percent.some((x) => x !== null))
     return (
       <main class="page" id="main" tabIndex={-1}>

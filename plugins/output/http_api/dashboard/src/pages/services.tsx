@@ -6,10 +6,11 @@ import { type Change, kindOf, summaryOf } from "../change";
 import { containers, listNow, turnOf } from "../containers";
 import { bytes, clock, count, dateTime, ms, NONE, percent, rate, since } from "../format";
 import { useRowKeys } from "../keys";
-import { useOrder } from "../order";
+import { compareTexts, compareValues, SortHead, useOrder } from "../order";
 import { CopyButton, Empty, Failed, Num, Sign, Skeleton, Spark, useEvery } from "../parts";
 import { goTo, linkTo, rangeOf, setQuery, useRoute } from "../route";
 import { type Counted, type History, type Service, useCounts, useHistory, useServices } from "../services";
+import { sum } from "../table";
 import type { Column } from "../types";
 import { sliceOf, useTitle, useView } from "../virtual";
 
@@ -30,7 +31,6 @@ interface Field {
   value: (service: Service, of: Known) => number | string | null;
 }
 
-const sum = (a: number | null, b: number | null) => (a === null && b === null ? null : (a ?? 0) + (b ?? 0));
 const FIELDS: Field[] = [
   { id: "name", title: "service", hint: "of compose or swarm, by label, or the container's name", numeric: false, value: (s) => s.name },
   { id: "state", title: "running", hint: "containers that run, of all that are there", numeric: true, value: (s) => s.running },
@@ -44,15 +44,8 @@ const FIELDS: Field[] = [
   { id: "host", title: "host", hint: "", numeric: false, value: (s) => s.hosts || null },
 ];
 
-/** Null last, whichever way. */
 function compare(a: Service, b: Service, field: Field, down: boolean, of: Known): number {
-  const x = field.value(a, of);
-  const y = field.value(b, of);
-  let order = 0;
-  if (x === null || y === null) order = x === y ? 0 : x === null ? 1 : -1;
-  else if (typeof x === "number" && typeof y === "number") order = down ? y - x : x - y;
-  else order = String(x).localeCompare(String(y), "en", { numeric: true }) * (down ? -1 : 1);
-  return order || a.name.localeCompare(b.name, "en", { numeric: true });
+  return compareValues(field.value(a, of), field.value(b, of), down) || compareTexts(a.name, b.name);
 }
 
 function asTsv(services: Service[], known: Known): string {
@@ -126,23 +119,8 @@ function Changed({ of, name }: { of: Change | undefined; name: string }) {
   return <a href={linkTo("service", name, { change: of.id })} title={`${clock(ms(of.time))} ${summaryOf(of)}`}><span class={`sign ${urgency}`}>{title}</span> <small>{ago}</small></a>;
 }
 
-function Head({ sort }: { sort: string }) {
-  const down = sort.startsWith("-");
-  const by = sort.replace("-", "");
-  const choose = (id: string, numeric: boolean) => setQuery({ sort: by === id ? (down ? id : `-${id}`) : numeric ? `-${id}` : id }, true);
-  const classOf = (id: string) => ({ state: "c-running", mem: "c-memory r", errors: "c-lines r", warnings: "c-lines r", cpu: "c-cpu r", net: "c-net r" })[id] ?? `c-${id}`;
-  return (
-    <thead role="rowgroup">
-      <tr role="row" aria-rowindex={1}>
-        {FIELDS.map((field) => (
-          <th key={field.id} role="columnheader" scope="col" class={classOf(field.id)} title={field.hint || undefined} aria-sort={by === field.id ? (down ? "descending" : "ascending") : undefined}>
-            <button onClick={() => choose(field.id, field.numeric)}>{field.title}<span aria-hidden="true">{by === field.id ? (down ? " ▼" : " ▲") : ""}</span></button>
-          </th>
-        ))}
-      </tr>
-    </thead>
-  );
-}
+const CLASSES: Record<string, string> = { state: "c-running", mem: "c-memory r", errors: "c-lines r", warnings: "c-lines r", cpu: "c-cpu r", net: "c-net r" };
+const classOf = (id: string) => CLASSES[id] ?? `c-${id}`;
 
 // ---- The page
 
@@ -197,7 +175,7 @@ function Table({ services, sort, query, past }: TableProps) {
   return (
     <div class="scroll" ref={box} tabIndex={0} role="region" aria-label="Services" onPointerEnter={() => (held.current = true)} onPointerLeave={() => (held.current = false)}>
       <table role="table" class={`grid rows ${hosts < 2 ? "no-host" : ""}`} aria-rowcount={rows.length + 1}>
-        <Head sort={sort} />
+        <SortHead fields={FIELDS} sort={sort} classOf={classOf} />
         <tbody role="rowgroup">
           {first > 0 && <tr class="gap" aria-hidden="true" style={{ height: `${first * ROW}px` }}><td colSpan={FIELDS.length} /></tr>}
           {rows.slice(first, end).map((one, i) => (
