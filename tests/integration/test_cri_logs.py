@@ -80,6 +80,29 @@ def test_each_line_is_stored_once_over_rotations_and_kills(node, tallyd):
     assert daemon.metric("tallyd_cri_logs_garbage_total") == 0
 
 
+def test_over_one_rotation_without_a_daemon_nothing_is_lost_and_over_two_it_is_counted(node, tallyd):
+    web = node.container("shop", "web-0", "nginx")
+    web.write("first")
+    daemon = tallyd(sections(node)).start()
+    daemon.wait(lambda: messages(daemon, web) == ["first"], "it is read")
+    daemon.stop()
+    web.write("second")
+    web.rotate()
+    web.write("third")
+    daemon.start()
+    daemon.wait(lambda: messages(daemon, web) == ["first", "second", "third"], "both files are read")
+    assert daemon.metric("tallyd_cri_logs_gaps_total") == 0
+    daemon.stop()
+    web.write("lost")
+    web.rotate()
+    web.write("fourth")
+    web.rotate()
+    web.write("fifth")
+    daemon.start()
+    daemon.wait(lambda: messages(daemon, web)[3:] == ["fourth", "fifth"], "what is not compressed is read")
+    assert daemon.metric("tallyd_cri_logs_gaps_total") == 1
+
+
 def test_what_was_compressed_unread_is_counted(node, tallyd):
     web = node.container("shop", "web-0", "nginx")
     web.write("first")

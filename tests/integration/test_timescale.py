@@ -247,11 +247,12 @@ def test_migrations_that_take_long_show_how_far_they_are(daemon, server, databas
     held.stdin.write("begin; lock table tally.migrations in share mode; select 'held';\n")
     held.stdin.flush()
     assert held.stdout.readline() == "held\n"
+    # The bar is drawn when half a second has gone by.
     with Terminal(d.command("db", "migrate")) as terminal:
         wait_for(lambda: server.sql("select 1 from pg_locks where not granted and relation = 'tally.migrations'::regclass "
                                     "and pid in (select pid from pg_stat_activity where now() - query_start > "
                                     "interval '0.6 s')", database), 30, "the first one waits")
-        held.communicate()
+        held.communicate(timeout=30)
         terminal.shows(f"applying migrations: {len(VERSIONS)} migrations in ", "up to date")
 
 

@@ -28,6 +28,11 @@ store = sqlite
 """
 
 
+def stored_in(conninfo):
+    """The same in PostgreSQL."""
+    return STORED.replace("path = {db}", f"conninfo = {conninfo}").replace("sqlite", "timescale")
+
+
 def build_dir():
     return Path(os.environ.get("TALLYD_BUILD_DIR", ROOT / "build-asan"))
 
