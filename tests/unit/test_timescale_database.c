@@ -252,6 +252,37 @@ static void the_server_soon_notices_a_client_that_vanished(void **state)
 	readers_give_back(&f->store->readers, reader);
 }
 
+/* As `tallyd alerts test` does it, beside a daemon or before there is one. */
+static void to_read_only_is_to_change_nothing(void **state)
+{
+	struct fixture *f = *state;
+	const struct tally_select select = {.column = "value", .aggregate = TALLY_RAW};
+	struct tally_query query = query_of("samples", &select, 1);
+	query.limit = 1000;
+	struct rows rows;
+	history_hour(f);
+	f->plugin->stop(f->store);
+	backend_config.maintenance = true;
+	fixture_sql(f, "DROP VIEW public.samples");
+	assert_int_equal(f->plugin->store->start_reading(f->store), 0);
+	assert_false(f->store->maintenance.task.running);
+	assert_int_equal(ask(f, &query, &rows), 0);
+	assert_int_equal(rows.n, 360);
+	rows_free(&rows);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM pg_views WHERE schemaname = 'public' "
+					"AND viewname = 'samples'"),
+			 0);
+	f->plugin->stop(f->store);
+
+	fixture_sql(f, "DROP SCHEMA tally CASCADE");
+	assert_int_equal(f->plugin->store->start_reading(f->store), -EPROTO);
+	assert_non_null(strstr(fake_host_reason(f->host), "run tallyd db migrate"));
+	assert_int_equal(
+		fixture_sql(f, "SELECT count(*) FROM pg_namespace WHERE nspname = 'tally'"), 0);
+	backend_config.maintenance = false;
+	assert_int_equal(f->plugin->start(f->store), 0);
+}
+
 int main(void)
 {
 #define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
@@ -267,6 +298,7 @@ int main(void)
 		STORE_TEST(partitions_are_created_for_the_days_ahead),
 		STORE_TEST(the_server_soon_notices_a_client_that_vanished),
 		STORE_TEST(one_transaction_holds_all_entries_of_a_write),
+		STORE_TEST(to_read_only_is_to_change_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,8 @@
 /*
  * Start: connect, bring the catalog up to date, see what kind of server it is, read what it holds,
  * start the maintenance.  Whatever fails undoes what was done; the core calls again later, so a
- * daemon may be started before its database.  On the instance's thread; store_query() and
- * store_tables() on any, between start and stop, at once.
+ * daemon may be started before its database.  To read only, it is enough to look.  On the
+ * instance's thread; store_query() and store_tables() on any, between start and stop, at once.
  */
 #include "store.h"
 
@@ -83,9 +83,8 @@ static int store_open(struct store *store)
 	return r;
 }
 
-int store_start(void *self)
+static void store_init(struct store *store)
 {
-	struct store *store = self;
 	const struct timescale_config *config = store->config;
 	/* One that was meant for the run before would end this one's first call. */
 	uint64_t interrupts;
@@ -115,7 +114,40 @@ int store_start(void *self)
 		     (uint32_t)config->readers, store->interrupt_fd);
 	if (config->reader_conninfo)
 		store->readers.option = "reader_conninfo";
+}
+
+int store_start(void *self)
+{
+	struct store *store = self;
+	store_init(store);
 	int r = store_open(store);
+	if (r < 0)
+		store_stop(store);
+	return r;
+}
+
+static int store_look(struct store *store, struct pg_connection *pg)
+{
+	int missing = 0;
+	int r = server_find_out(pg, &store->server);
+	if (r == 0)
+		r = migration_missing(pg, migrations, &missing);
+	if (r == 0 && missing)
+		return tally_fail(store->ctx, EPROTO,
+				  "%d migrations to apply: run tallyd db migrate", missing);
+	return r == 0 ? schema_load_catalog(pg, &store->catalog) : r;
+}
+
+int store_start_reading(void *self)
+{
+	struct store *store = self;
+	struct pg_connection *pg = NULL;
+	store_init(store);
+	int r = readers_take(&store->readers, tally_monotonic(store->ctx) + STORE_TABLES, &pg);
+	if (r == 0) {
+		r = store_look(store, pg);
+		readers_give_back(&store->readers, pg);
+	}
 	if (r < 0)
 		store_stop(store);
 	return r;

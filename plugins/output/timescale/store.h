@@ -59,6 +59,7 @@ struct store {
 
 /* Functions of the plugin, as plugin.h declares them: self is a struct store. */
 int store_start(void *self);
+int store_start_reading(void *self); /* no migration, no maintenance */
 void store_stop(void *self);
 int store_query(void *self, const struct tally_query *query, tally_rows_fn *rows, void *arg);
 int store_tables(void *self, tally_table_fn *each, void *arg);

@@ -172,8 +172,10 @@ static const struct tally_output timescale_output = {.size = sizeof(timescale_ou
 						     .prepare = timescale_prepare,
 						     .write = timescale_write,
 						     .ledger = timescale_ledger};
-static const struct tally_store_ops timescale_reader = {
-	.size = sizeof(timescale_reader), .query = store_query, .tables = store_tables};
+static const struct tally_store_ops timescale_reader = {.size = sizeof(timescale_reader),
+							.query = store_query,
+							.tables = store_tables,
+							.start_reading = store_start_reading};
 
 TALLY_PLUGIN(.name = "timescale", .version = TALLYD_VERSION,
 	     .help = "Stores rows in TimescaleDB or plain PostgreSQL, with rollups, retention and "
