@@ -36,7 +36,7 @@ static bool path_of(const struct tally_ctx *ctx, const char *end, char ret[PATH_
 
 static int write_file(const char *path, const char *bytes, size_t len)
 {
-	auto_close int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	auto_close int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
 	while (len > 0) {
@@ -51,19 +51,27 @@ static int write_file(const char *path, const char *bytes, size_t len)
 	return fdatasync(fd) < 0 ? -errno : 0;
 }
 
-int state_file_write_part(struct tally_ctx *ctx, const char *part, const void *bytes, size_t len)
+int state_file_replace(struct tally_ctx *ctx, const char *path, const void *bytes, size_t len)
 {
-	char path[PATH_MAX], fresh[PATH_MAX], ends[2][64];
-	if (!is_kept(ctx))
-		return 0;
-	snprintf(ends[0], sizeof(ends[0]), ".%s", part);
-	snprintf(ends[1], sizeof(ends[1]), ".%s.new", part);
-	if (!path_of(ctx, ends[0], path) || !path_of(ctx, ends[1], fresh))
+	char fresh[PATH_MAX];
+	int fresh_len = snprintf(fresh, sizeof(fresh), "%s.new", path);
+	if (fresh_len < 0 || fresh_len >= PATH_MAX)
 		return tally_fail(ctx, ENAMETOOLONG, "the state directory's name is too long");
 	int r = write_file(fresh, bytes, len);
 	if (r == 0 && rename(fresh, path) < 0)
 		r = -errno;
 	return r < 0 ? tally_fail(ctx, -r, "%s: %s", fresh, strerror(-r)) : 0;
+}
+
+int state_file_write_part(struct tally_ctx *ctx, const char *part, const void *bytes, size_t len)
+{
+	char path[PATH_MAX], end[64];
+	if (!is_kept(ctx))
+		return 0;
+	snprintf(end, sizeof(end), ".%s", part);
+	if (!path_of(ctx, end, path))
+		return tally_fail(ctx, ENAMETOOLONG, "the state directory's name is too long");
+	return state_file_replace(ctx, path, bytes, len);
 }
 
 int state_file_write(struct tally_ctx *ctx, const void *bytes, size_t len)

@@ -12,6 +12,9 @@
 
 #include <tallyd/host.h>
 
+/* Any file, written in that way.  0, or what tally_fail() returned. */
+int state_file_replace(struct tally_ctx *ctx, const char *path, const void *bytes, size_t len);
+
 /* The same for what is not rows: a file of its own, named after part.  The caller frees *ret, which
  * is NUL-terminated.  -ENOENT: none.  Other errors: it is there and cannot be read. */
 int state_file_write_part(struct tally_ctx *ctx, const char *part, const void *bytes, size_t len);

@@ -234,6 +234,19 @@ def test_a_damaged_backup_is_refused_and_nothing_is_changed(small):
     assert not (small.state_dir / "tallyd.db.new").exists()
 
 
+def test_where_inputs_resume_is_kept_until_the_backup_s_is_there(small, tmp_path):
+    file = tmp_path / "copy.db"
+    file.write_bytes((small.dir / "copy.db").read_bytes())
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("pragma application_id = 0")  # as if another program had made it: no checksum
+        db.execute("delete from tally_backup_files")
+        db.execute("insert into tally_backup_files values ('../positions', 'later')")
+        db.commit()
+    before = small.db_path.read_bytes(), (small.state_dir / "positions").read_bytes()
+    assert '"../positions" is no name of a state file' in restore(small, file, "--force", code=1).stderr
+    assert (small.db_path.read_bytes(), (small.state_dir / "positions").read_bytes()) == before
+
+
 def test_a_damaged_database_is_not_taken_for_a_backup(small, tmp_path):
     file = tmp_path / "kept.db"
     backup(small, file)

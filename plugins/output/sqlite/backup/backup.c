@@ -22,14 +22,14 @@
 #include "report.h"
 #include "store.h"
 
-enum { BACKUP_STATE_MAX = 64 << 20 };
+enum { BACKUP_STATES_MAX = 256 << 20 }; /* bytes, together */
 
 struct backup {
 	struct tally_ctx *ctx;
 	const struct sqlite_config *config;
 	const char *path, *file;
 	struct backup_state *states;
-	int64_t n_states;
+	int64_t n_states, states_bytes;
 	sqlite3 *from, *to;
 	struct backup_fresh fresh;
 	char made_at[RFC3339_SIZE];
@@ -64,14 +64,18 @@ static int backup_read_state(struct backup *backup, const char *name)
 		return 0;
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return tally_fail(backup->ctx, errno, "%s: %s", name, strerror(errno));
-	if (st.st_size > BACKUP_STATE_MAX)
-		return tally_fail(backup->ctx, EFBIG, "%s: is larger than tallyd makes it", path);
+	if (st.st_size > BACKUP_STATES_MAX - backup->states_bytes)
+		return tally_fail(backup->ctx, EFBIG,
+				  "%s: with it the files of the state directory are larger than "
+				  "tallyd makes them",
+				  path);
 	struct backup_state *state = calloc(1, sizeof(*state));
 	if (!state)
 		return tally_fail(backup->ctx, ENOMEM, "no memory");
 	state->next = backup->states;
 	backup->states = state;
 	backup->n_states++;
+	backup->states_bytes += st.st_size;
 	state->name = strdup(name);
 	state->len = (size_t)st.st_size;
 	state->bytes = malloc(state->len + 1);

@@ -1,7 +1,8 @@
 /*
  * `tallyd restore FILE`, while no daemon runs: the core holds the state directory's lock, this the
  * database's.
- *   1. FILE is examined: its checksum, its pages, whether this tallyd knows its migrations.
+ *   1. FILE is examined: its checksum, without one its pages; whether this tallyd knows its
+ *      migrations.
  *   2. It is copied beside the database, and the copy examined.
  *   3. The small files of the state directory become those of the backup, so that inputs resume
  *      where the database ends.  One that it does not have goes: what it knows came later.
@@ -13,7 +14,6 @@
 #include "backup/backup.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +28,7 @@
 #include "place.h"
 #include "report.h"
 #include "schema/migration.h"
+#include "state_file.h"
 #include "store.h"
 #include "store_life.h"
 
@@ -39,6 +40,7 @@ struct restore {
 	int lock;
 	sqlite3 *from, *to;
 	struct backup_fresh fresh;
+	bool summed;        /* its checksum is right: it is as it was when it was found whole */
 	bool noted, states; /* made by `tallyd backup`; its small files are put back */
 	int64_t n_states;
 	char made_at[RFC3339_SIZE];
@@ -51,6 +53,7 @@ static int restore_check_checksum(struct restore *restore)
 {
 	enum backup_checksum checksum = BACKUP_WITHOUT_CHECKSUM;
 	int r = backup_checksum_check(restore->ctx, restore->file, &checksum);
+	restore->summed = checksum == BACKUP_CHECKSUM_RIGHT;
 	if (r < 0 || checksum != BACKUP_CHECKSUM_WRONG)
 		return r;
 	report_line(&restore->report, true,
@@ -106,7 +109,7 @@ static int restore_examine(struct restore *restore)
 		r = restore_check_known(restore);
 	if (r == 0)
 		r = restore_read_note(restore);
-	if (r == 0)
+	if (r == 0 && !restore->summed)
 		r = backup_damage(restore->ctx, restore->from, damage, sizeof(damage));
 	if (r > 0 && restore->from)
 		report_line(&restore->report, true, "%s: damaged: %s", restore->file, damage);
@@ -141,51 +144,22 @@ static int restore_copy(struct restore *restore)
 
 /* ---- The state directory ---------------------------------------------------------- */
 
-static int restore_write(int fd, const char *bytes, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, bytes, len);
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		bytes += n > 0 ? n : 0;
-		len -= n > 0 ? (size_t)n : 0;
-	}
-	return fsync(fd) < 0 ? -errno : 0;
-}
-
 static int restore_state(struct restore *restore, const char *name, const char *bytes, size_t len)
 {
-	auto_text char *path = sqlite3_mprintf("%s/%s", restore->ctx->state_dir, name);
-	auto_text char *fresh = sqlite3_mprintf("%s/%s.new", restore->ctx->state_dir, name);
 	/* It stands in a file that anybody may have made. */
 	if (!name || strchr(name, '/') || name[0] == '.')
 		return tally_fail(restore->ctx, EPROTO, "%s: \"%s\" is no name of a state file",
 				  restore->file, name ? name : "");
-	auto_close int fd =
-		path && fresh
-			? open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)
-			: -1;
-	int r = fd < 0 ? -errno : restore_write(fd, bytes, len);
-	if (r == 0 && rename(fresh, path) < 0)
-		r = -errno;
+	auto_text char *path = sqlite3_mprintf("%s/%s", restore->ctx->state_dir, name);
+	if (!path)
+		return tally_fail(restore->ctx, ENOMEM, "no memory");
 	restore->n_states++;
-	return r < 0 ? tally_fail(restore->ctx, -r, "%s/%s: %s", restore->ctx->state_dir, name,
-				  strerror(-r))
-		     : 0;
+	return state_file_replace(restore->ctx, path, bytes, len);
 }
 
-static int restore_states(struct restore *restore)
+static int restore_put_states(struct restore *restore)
 {
 	auto_statement sqlite3_stmt *row = NULL;
-	int at = 2;
-	if (!restore->states)
-		return 0;
-	const char *name = backup_next_name(restore->command, &at);
-	for (; name; name = backup_next_name(restore->command, &at)) {
-		auto_text char *old = sqlite3_mprintf("%s/%s", restore->ctx->state_dir, name);
-		if (old)
-			unlink(old);
-	}
 	int r = database_prepare(restore->ctx, restore->from,
 				 "SELECT name, bytes FROM tally_backup_files", &row);
 	while (r == 0 && (r = database_step(restore->ctx, row)) > 0) {
@@ -193,10 +167,42 @@ static int restore_states(struct restore *restore)
 		r = restore_state(restore, (const char *)sqlite3_column_text(row, 0),
 				  bytes ? bytes : "", (size_t)sqlite3_column_bytes(row, 1));
 	}
-	if (r == 0 && folder_flush(restore->ctx->state_dir) < 0)
-		r = tally_fail(restore->ctx, errno, "%s: %s", restore->ctx->state_dir,
-			       strerror(errno));
 	return r;
+}
+
+static int restore_remove_states(struct restore *restore)
+{
+	auto_statement sqlite3_stmt *row = NULL;
+	int at = 2;
+	int r = database_prepare(restore->ctx, restore->from,
+				 "SELECT 1 FROM tally_backup_files WHERE name = ?1", &row);
+	const char *name = backup_next_name(restore->command, &at);
+	for (; r == 0 && name; name = backup_next_name(restore->command, &at)) {
+		sqlite3_bind_text(row, 1, name, -1, SQLITE_STATIC);
+		r = database_step(restore->ctx, row);
+		auto_text char *path = sqlite3_mprintf("%s/%s", restore->ctx->state_dir, name);
+		if (r == 0 && path)
+			unlink(path);
+		r = r < 0 ? r : 0;
+		sqlite3_reset(row);
+	}
+	return r;
+}
+
+/* One that goes, goes when the others are there: were there no room for them, an input would find
+ * no position and begin as if it were new. */
+static int restore_states(struct restore *restore)
+{
+	if (!restore->states)
+		return 0;
+	int r = restore_put_states(restore);
+	if (r == 0)
+		r = restore_remove_states(restore);
+	if (r < 0)
+		return r;
+	r = folder_flush(restore->ctx->state_dir);
+	return r < 0 ? tally_fail(restore->ctx, -r, "%s: %s", restore->ctx->state_dir, strerror(-r))
+		     : 0;
 }
 
 /* ---- The name --------------------------------------------------------------------- */
