@@ -83,7 +83,7 @@ static void status_table(struct report *report, sqlite3_stmt *row, int64_t now)
 		report_unknown(report, "rolled_up_to");
 		report_unknown(report, "behind_seconds");
 	}
-	report_unknown(report, "rows");
+	report_unknown(report, "rows_estimated");
 	report_end(report);
 }
 
