@@ -51,6 +51,10 @@ enum alert_metric {
 int alert_read_rule(struct tally_ctx *ctx, const struct alert_config *config, struct rule **ret,
 		    struct quiet *ret_quiet);
 
+/* The same with the tables that the store has. */
+int alert_read_rule_of_store(struct tally_ctx *ctx, const struct alert_config *config,
+			     struct rule **ret);
+
 /* Do notifiers hear nothing of this subject at this time? */
 bool alert_is_muted(const struct alert_config *config, const struct quiet *quiet,
 		    const char *subject, int64_t now);

@@ -10,12 +10,9 @@
 #include <string.h>
 
 #include "alert.h"
-#include "alert_table.h"
-#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/json_writer.h"
 #include "base/rfc3339.h"
-#include "language/parse.h"
 #include "language/value.h"
 #include "past/past.h"
 #include "past/replay.h"
@@ -135,29 +132,14 @@ static int print_change(void *arg, const struct engine_change *change)
 	return 0;
 }
 
-static int add_table(void *arg, const struct tally_table *table)
-{
-	names_add(arg, table, alerts_table.name);
-	return 0;
-}
-
 /* Of the plugins of the configuration, and where that has no inputs, of the store. */
 static int read_rule(struct rehearsal *rehearsal)
 {
-	struct error error;
 	int r = alert_read_rule(rehearsal->ctx, rehearsal->config, &rehearsal->rule,
 				&rehearsal->quiet);
-	if (r != -ENOENT)
-		return r;
-	auto_free struct names *names = calloc(1, sizeof(*names));
-	if (!names)
-		return tally_fail(rehearsal->ctx, ENOMEM, "out of memory");
-	r = tally_store_tables(rehearsal->ctx, rehearsal->config->store, add_table, names);
-	if (r < 0)
-		return r;
-	r = parse_rule(rehearsal->config->when, rehearsal->config->clear, names, &rehearsal->rule,
-		       &error);
-	return r < 0 ? tally_fail(rehearsal->ctx, error.code, "%s", error.text) : 0;
+	return r == -ENOENT ? alert_read_rule_of_store(rehearsal->ctx, rehearsal->config,
+						       &rehearsal->rule)
+			    : r;
 }
 
 static int rehearse(struct rehearsal *rehearsal, int64_t from, int64_t to)

@@ -17,6 +17,14 @@ static int add_table(void *arg, const struct tally_table *table)
 	return 0;
 }
 
+static int parse(struct tally_ctx *ctx, const struct alert_config *config,
+		 const struct names *names, struct rule **ret)
+{
+	struct error error;
+	int r = parse_rule(config->when, config->clear, names, ret, &error);
+	return r < 0 ? tally_fail(ctx, error.code, "%s", error.text) : 0;
+}
+
 int alert_read_rule(struct tally_ctx *ctx, const struct alert_config *config, struct rule **ret,
 		    struct quiet *ret_quiet)
 {
@@ -27,8 +35,17 @@ int alert_read_rule(struct tally_ctx *ctx, const struct alert_config *config, st
 	int r = quiet_parse(config->quiet, ret_quiet, &error);
 	if (r < 0)
 		return tally_fail(ctx, error.code, "quiet: %s", error.text);
-	r = parse_rule(config->when, config->clear, names, ret, &error);
-	return r < 0 ? tally_fail(ctx, error.code, "%s", error.text) : 0;
+	return parse(ctx, config, names, ret);
+}
+
+int alert_read_rule_of_store(struct tally_ctx *ctx, const struct alert_config *config,
+			     struct rule **ret)
+{
+	auto_free struct names *names = calloc(1, sizeof(*names));
+	if (!names)
+		return tally_fail(ctx, ENOMEM, "out of memory");
+	int r = tally_store_tables(ctx, config->store, add_table, names);
+	return r < 0 ? r : parse(ctx, config, names, ret);
 }
 
 bool alert_is_muted(const struct alert_config *config, const struct quiet *quiet,
