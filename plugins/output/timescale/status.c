@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,24 +20,13 @@
 #include "store.h"
 
 #define STATUS_TIME "'YYYY-MM-DD\"T\"HH24:MI:SSZ'"
-enum { STATUS_LATE_SECONDS = 300, STATUS_TEXT_SIZE = 2000 };
+enum { STATUS_LATE_SECONDS = 300 };
 
 struct status {
 	struct store *store;
 	struct pg_connection *pg;
 	struct report report;
 };
-
-__attribute__((format(printf, 2, 3))) static void status_wrong(struct status *status,
-							       const char *fmt, ...)
-{
-	char text[STATUS_TEXT_SIZE];
-	va_list args;
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	report_line(&status->report, true, "%s", text);
-}
 
 /* Rows of text, one a line: whether it is wrong ("!" or ""), what to say, and, if there is a third
  * column, an object with the numbers of it. */
@@ -90,7 +78,7 @@ static int status_server(struct status *status)
 	if (remarks.partitions[0])
 		report_line(report, false, "%s", remarks.partitions);
 	if (remarks.compressed[0])
-		status_wrong(status, "%s", remarks.compressed);
+		report_line(&status->report, true, "%s", remarks.compressed);
 	return 0;
 }
 
@@ -151,8 +139,8 @@ static void status_declared(struct status *status, const struct tally_table *tab
 	char columns[200] = "";
 	size_t len = 0;
 	if (!stored) {
-		status_wrong(status, "table %s is declared but missing: run tallyd db migrate",
-			     table->name);
+		report_line(&status->report, true,
+			    "table %s is declared but missing: run tallyd db migrate", table->name);
 		return;
 	}
 	for (uint32_t c = 0; c < table->n_columns && len < sizeof(columns); c++)
@@ -160,8 +148,9 @@ static void status_declared(struct status *status, const struct tally_table *tab
 			len += (size_t)snprintf(columns + len, sizeof(columns) - len, "%s%s",
 						len ? ", " : "", table->columns[c].name);
 	if (columns[0])
-		status_wrong(status, "table %s lacks declared columns: %s: run tallyd db migrate",
-			     table->name, columns);
+		report_line(&status->report, true,
+			    "table %s lacks declared columns: %s: run tallyd db migrate",
+			    table->name, columns);
 }
 
 static int status_stored(void *arg, const struct tally_table *table)
@@ -172,14 +161,15 @@ static int status_stored(void *arg, const struct tally_table *table)
 	const struct schema_where where = {.views = status->store->config->schema};
 	int r = schema_missing(status->pg, stored, dropped, sizeof(dropped));
 	if (r == 0 && dropped[0])
-		status_wrong(status, "somebody dropped %s: run tallyd db migrate", dropped);
+		report_line(&status->report, true, "somebody dropped %s: run tallyd db migrate",
+			    dropped);
 	if (r == 0)
 		r = schema_views_repair(status->pg, &where, stored);
 	if (r > 0)
-		status_wrong(status,
-			     "table %s: views in the schema %s are missing or lack columns: run "
-			     "tallyd db migrate",
-			     table->name, where.views);
+		report_line(&status->report, true,
+			    "table %s: views in the schema %s are missing or lack columns: run "
+			    "tallyd db migrate",
+			    table->name, where.views);
 	return r < 0 ? r : 0;
 }
 
@@ -302,7 +292,8 @@ int status_run(struct store *store, const struct tally_command *command)
 	if (r == 0)
 		r = migration_missing(status.pg, migrations, &missing);
 	if (r == 0 && missing)
-		status_wrong(&status, "%d migrations to apply: run tallyd db migrate", missing);
+		report_line(&status.report, true, "%d migrations to apply: run tallyd db migrate",
+			    missing);
 	if (r == 0 && !missing) {
 		report_line(&status.report, false, "all migrations applied");
 		r = status_details(&status, command->tables);

@@ -100,10 +100,11 @@ static void rollup_usual_rows(const struct rollup *rollup, struct strbuf *sql, i
 }
 
 /* Where a counter fell neither the increase nor the time counts.  Named by their place: names of
- * columns could be those of others here. */
-static void rollup_usual_parts(const struct rollup *rollup, struct strbuf *sql)
+ * columns could be those of others here.  Returns how many. */
+static uint32_t rollup_usual_parts(const struct rollup *rollup, struct strbuf *sql)
 {
-	for (uint32_t i = 0, part = 0; i < rollup->stored->n_numbers; i++) {
+	uint32_t part = 0;
+	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++) {
 		strbuf_add(
 			sql,
 			", count(n%u) as a%u, tally.total(n%u) as a%u, min(n%u) as a%u, max(n%u) "
@@ -118,6 +119,7 @@ static void rollup_usual_parts(const struct rollup *rollup, struct strbuf *sql)
 			   i, i, part, i, part + 1);
 		part += 2;
 	}
+	return part;
 }
 
 /* A counter with a sample, in a row that has one before it, that grew by nobody knows what. */
@@ -133,16 +135,13 @@ static void rollup_usual_odd(const struct rollup *rollup, struct strbuf *sql)
 void rollup_usual_minutes(const struct rollup *rollup, struct strbuf *sql, int64_t from, int64_t to,
 			  bool again)
 {
-	uint32_t n_parts = 0;
 	rollup_usual_rows(rollup, sql, from, to);
 	strbuf_add(sql, ", m as (select _series, b, max(t) as newest, count(*) as rows");
-	rollup_usual_parts(rollup, sql);
+	uint32_t n_parts = rollup_usual_parts(rollup, sql);
 	rollup_usual_odd(rollup, sql);
 	strbuf_add(sql, " from x group by _series, b), put as (");
 	rollup_sql_head(rollup, LEVEL_MINUTE, sql);
 	strbuf_add(sql, "select _series, b, newest, rows");
-	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++)
-		n_parts += schema_n_parts(rollup_sql_column(rollup, i));
 	for (uint32_t part = 0; part < n_parts; part++)
 		strbuf_add(sql, ", a%u", part);
 	strbuf_add(sql, " from m where not exists (select from m where odd)");
