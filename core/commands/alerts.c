@@ -125,25 +125,15 @@ static int test_run(struct db *db, const struct plan_instance *rule, struct test
 	return r < 0 ? COMMAND_FAILED : COMMAND_OK;
 }
 
-/* With services of its own, so that nothing of a running daemon is touched. */
-static int test_checked(struct db *db, const struct checked *checked, const char *name)
+static int test_named(struct db *db, const char *name)
 {
-	const struct plan_instance *rule = test_find(checked->plan, name);
-	struct test_store store = {.bindings = checked->bindings};
+	const struct plan *plan = db->checked.plan;
+	const struct plan_instance *rule = test_find(plan, name);
+	struct test_store store = {.bindings = db->checked.bindings};
 	if (!rule)
 		return COMMAND_FAILED;
-	store.plan = plan_store_of(checked->plan, rule);
-	pthread_rwlock_init(&db->registry_lock, NULL);
-	db->services = (struct plugin_services){.metrics = metrics_create(),
-						.registry = checked->registry,
-						.registry_lock = &db->registry_lock,
-						.hostname = checked->plan->globals.host,
-						.state_dir = checked->plan->globals.state_dir,
-						.producer = "alerts"};
-	int exit_code = db->services.metrics ? test_run(db, rule, &store) : COMMAND_FAILED;
-	metrics_destroy(db->services.metrics);
-	pthread_rwlock_destroy(&db->registry_lock);
-	return exit_code;
+	store.plan = plan_store_of(plan, rule);
+	return test_run(db, rule, &store);
 }
 
 static int test_read_range(const struct command_line *line, int64_t *ret_from, int64_t *ret_to)
@@ -164,19 +154,20 @@ static int alerts_test(const struct command_line *line)
 								 json[] = "json";
 	char *words[TEST_WORDS] = {verb, from_text, to_text,
 				   command_value(line, "json") ? json : text};
-	struct db db = {.command = {.size = sizeof(db.command), .argc = TEST_WORDS, .argv = words}};
-	struct checked checked;
+	struct db db = {.only = NULL};
 	int64_t from, to;
 	int exit_code = test_read_range(line, &from, &to);
 	if (exit_code == COMMAND_OK)
-		exit_code = checked_create(line, false, &checked);
+		exit_code = db_begin(line, &db);
 	if (exit_code != COMMAND_OK)
 		return exit_code;
 	snprintf(from_text, sizeof(from_text), "%" PRId64, from);
 	snprintf(to_text, sizeof(to_text), "%" PRId64, to);
+	db.command.argc = TEST_WORDS;
+	db.command.argv = words;
 	log_set_level(TALLY_ERROR);
-	exit_code = test_checked(&db, &checked, line->argv[1]);
-	checked_destroy(&checked);
+	exit_code = test_named(&db, line->argv[1]);
+	db_end(&db);
 	return exit_code;
 }
 

@@ -22,7 +22,6 @@
 enum { BACKUP_FILES_MOST = 1000 };
 
 struct backup {
-	const struct command_line *line;
 	struct db db;
 	char *words[BACKUP_FILES_MOST + 5]; /* the verb, FILE, options, names of files */
 	int n, first_file;
@@ -80,10 +79,10 @@ static int backup_choose(struct backup *backup)
  * the producer's id, databases and spools, dead letters, and what is just being written. */
 static bool backup_is_state(const char *name)
 {
-	static const char *const not [] = {".new", ".damaged", ".ndjson"};
-	size_t len = strlen(name);
-	for (size_t i = 0; i < sizeof(not ) / sizeof(*not ); i++)
-		if (len >= strlen(not [i]) && strcmp(name + len - strlen(not [i]), not [i]) == 0)
+	static const char *const others[] = {".new", ".damaged", ".ndjson"};
+	const char *end = strrchr(name, '.');
+	for (size_t i = 0; end && i < sizeof(others) / sizeof(*others); i++)
+		if (strcmp(end, others[i]) == 0)
 			return false;
 	return strcmp(name, "positions") == 0 || strncmp(name, "input.", 6) == 0 ||
 	       strncmp(name, "output.", 7) == 0;
@@ -108,7 +107,12 @@ static int backup_list(struct backup *backup)
 	backup->first_file = backup->n;
 	if (!folder && errno == ENOENT)
 		return COMMAND_OK;
-	while (r == COMMAND_OK && folder && (entry = readdir(folder))) {
+	if (!folder) {
+		fprintf(stderr, "tallyd %s: state_dir %s: %s\n", backup->words[0], dir,
+			strerror(errno));
+		return COMMAND_FAILED;
+	}
+	while (r == COMMAND_OK && (entry = readdir(folder))) {
 		if (!backup_is_state(entry->d_name) || !backup_is_file(dir, entry->d_name))
 			continue;
 		char *name = backup->n < backup->first_file + BACKUP_FILES_MOST
@@ -119,14 +123,9 @@ static int backup_list(struct backup *backup)
 		else
 			r = COMMAND_FAILED;
 	}
-	if (!folder)
-		fprintf(stderr, "tallyd %s: state_dir %s: %s\n", backup->words[0], dir,
-			strerror(errno));
-	else if (r != COMMAND_OK)
+	if (r != COMMAND_OK)
 		fprintf(stderr, "tallyd %s: state_dir %s: too many files, or no memory\n",
 			backup->words[0], dir);
-	if (!folder)
-		return COMMAND_FAILED;
 	closedir(folder);
 	return r;
 }
@@ -149,7 +148,7 @@ static int backup_work(struct backup *backup)
 static int backup_command(const struct command_line *line, char *verb, int (*work)(struct backup *))
 {
 	static char force[] = "--force", json[] = "--json", store_only[] = "--store-only";
-	struct backup backup = {.line = line, .words = {verb, line->argv[0]}, .n = 2};
+	struct backup backup = {.words = {verb, line->argv[0]}, .n = 2};
 	backup.db.only = line->argc > 1 ? line->argv[1] : NULL;
 	backup.db.json = command_value(line, "json") != NULL;
 	int exit_code = db_begin(line, &backup.db);

@@ -79,8 +79,7 @@ static int mark_run(const struct command_line *line, const char *state_dir)
 	if (r == -ENOENT)
 		fprintf(stderr,
 			"tallyd mark: there is no folder %s/markers: a daemon with [input.markers] "
-			"makes "
-			"it when it starts\n",
+			"makes it when it starts\n",
 			state_dir);
 	else if (r < 0)
 		fprintf(stderr, "tallyd mark: cannot write to %s/markers: %s\n", state_dir,

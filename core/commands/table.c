@@ -289,10 +289,10 @@ const struct command command_table[] = {
 	{.name = "mark",
 	 .arguments = "TEXT",
 	 .help = "set a mark beside the changes of containers, such as \"deploy 1.2.3\"",
-	 .about = "The marker is left in the folder markers of the state directory, for the input "
-		  "markers "
-		  "of the daemon; whoever may write there may set markers. It waits until a daemon "
-		  "runs.",
+	 .about =
+		 "The marker is left in the folder markers of the state directory, for the input "
+		 "markers of the daemon; whoever may write there may set markers. It waits until a "
+		 "daemon runs.",
 	 .options = mark_options,
 	 .run = command_mark},
 	{.name = "version",
