@@ -338,7 +338,7 @@ static int receive_verify(struct receiving *receiving)
 
 /* ---- Watermarks, ledger, the end --------------------------------------------------------- */
 
-static int receive_marks(struct receiving *receiving)
+static int receive_watermarks(struct receiving *receiving)
 {
 	const struct transfer_writer *writer = receiving->writer;
 	struct wire *wire = &receiving->wire;
@@ -383,7 +383,7 @@ static int receive_message(struct receiving *receiving)
 	case WIRE_ROWS_END:
 		return receive_verify(receiving);
 	case WIRE_MARKS:
-		return receive_marks(receiving);
+		return receive_watermarks(receiving);
 	case WIRE_LATE:
 		return receive_late(receiving);
 	case WIRE_LEDGER:

@@ -179,7 +179,7 @@ static int send_minute(void *arg, int64_t time)
 	return r;
 }
 
-static int send_table_marks(struct sending *sending, const struct stored_table *stored)
+static int send_table_watermarks(struct sending *sending, const struct stored_table *stored)
 {
 	const struct transfer_reader *reader = sending->reader;
 	struct wire *wire = &sending->wire;
@@ -201,13 +201,13 @@ static int send_table_marks(struct sending *sending, const struct stored_table *
 	return r == 0 ? wire_send(wire) : r;
 }
 
-static int send_marks(void *arg, const struct tally_table *table)
+static int send_watermarks(void *arg, const struct tally_table *table)
 {
 	struct sending *sending = arg;
 	struct stored_table *stored = catalog_copy(table);
 	if (!stored)
 		return tally_fail(sending->wire.ctx, ENOMEM, "no memory");
-	int r = send_table_marks(sending, stored);
+	int r = send_table_watermarks(sending, stored);
 	catalog_free(stored);
 	return r;
 }
@@ -238,7 +238,7 @@ static int send_all(struct sending *sending, const char *source)
 		r = send_word(wire, WIRE_ROWS_END, true);
 	/* Only now that the other end has compared what it wrote. */
 	if (r == 0)
-		r = reader->tables(reader->self, send_marks, sending);
+		r = reader->tables(reader->self, send_watermarks, sending);
 	if (r == 0)
 		r = reader->ledger(reader->self, send_ledger, sending);
 	return r == 0 ? send_word(wire, WIRE_DONE, true) : r;
