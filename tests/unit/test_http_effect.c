@@ -201,7 +201,7 @@ static void what_rises_once_is_no_leak(void **state)
 	assert_true(warm <= PAIRS * 5 / 100 && step <= PAIRS * 5 / 100 && spike <= PAIRS * 5 / 100);
 }
 
-/* A dozen points, what is left of which remembers itself: seconds of a service that leaks. */
+/* A dozen points that are autocorrelated without their line, too: a service that leaks. */
 static void a_leak_that_wobbles_is_one(void **state)
 {
 	static const double before[12] = {6, 6, 6, 7, 7, 6, 6, 6, 9, 9, 9, 9};

@@ -99,8 +99,8 @@ static double between_blocks(double r, double length)
 	return r > 0 && below > 0 ? r * end * end / below : 0;
 }
 
-/* By how much the variance is larger than that of independent blocks.  Points tell it best, since
- * there are many; what blocks show beyond chance is of a longer memory than an AR(1) has. */
+/* Points tell it best, since there are many; what blocks show beyond chance is of a longer memory
+ * than an AR(1) has. */
 double blocks_inflation(const struct blocks *before, const struct blocks *after)
 {
 	double points[3] = {0}, blocks[3] = {0};
@@ -124,6 +124,14 @@ int effect_by_value(const void *a, const void *b)
 double effect_p_of(double score)
 {
 	return erfc(fabs(score) / sqrt(2));
+}
+
+double effect_weaker(double rank, double shift, double error)
+{
+	if (rank * shift <= 0)
+		return 0;
+	double t = error > 0 ? shift / error : rank;
+	return fabs(t) < fabs(rank) ? t : rank;
 }
 
 int effect_day_agrees(const struct effect_input *input, double score, enum blocks_of of,

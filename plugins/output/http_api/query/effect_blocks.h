@@ -34,6 +34,9 @@ double effect_p_of(double score); /* of a score in standard deviations, both way
 /* By linear interpolation. */
 double effect_quantile(const double *sorted, uint32_t n, double q);
 
+/* The weaker of two scores, in units of their standard deviations: of ranks, and of a shift with
+ * its error.  0: they disagree. */
+double effect_weaker(double rank, double shift, double error);
 /* In units of its standard deviation; above 0: after is more. */
 typedef double blocks_score_fn(const struct blocks *before, const struct blocks *after);
 /* 1: the day before says the same as this score; 0: it does not; -1: nothing is known of it. */

@@ -101,11 +101,8 @@ static double growth_score(const struct blocks *before, const struct blocks *aft
 {
 	struct growth growth;
 	growth_measure(before, after, &growth);
-	double rank = rank_score(after, &growth), shift = growth.after - growth.before;
-	if (rank * shift <= 0)
-		return 0;
-	double t = growth.error > 0 ? shift / growth.error : rank;
-	return fabs(t) < fabs(rank) ? t : rank;
+	return effect_weaker(rank_score(after, &growth), growth.after - growth.before,
+			     growth.error);
 }
 
 void effect_compare_growth(const struct effect_input *input, struct effect_result *ret)

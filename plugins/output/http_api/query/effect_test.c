@@ -104,12 +104,8 @@ static double error_of(const struct blocks *before, const struct blocks *after)
  * spike can move far.  Both must say so: the weaker one, above 0 if after is larger. */
 static double score_of(const struct blocks *before, const struct blocks *after)
 {
-	double rank = rank_score(before, after), error = error_of(before, after);
-	double shift = blocks_mean(after) - blocks_mean(before);
-	if (rank * shift <= 0)
-		return 0;
-	double t = error > 0 ? shift / error : rank;
-	return fabs(t) < fabs(rank) ? t : rank;
+	return effect_weaker(rank_score(before, after), blocks_mean(after) - blocks_mean(before),
+			     error_of(before, after));
 }
 
 void effect_compare(const struct effect_input *input, struct effect_result *ret)

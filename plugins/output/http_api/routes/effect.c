@@ -83,11 +83,20 @@ static bool was_there(const struct effect *effect, const struct tally_cell *row)
 	       !(row[EFFECT_CREATED].set && row[EFFECT_CREATED].i > effect->time + effect->window);
 }
 
-/* A table of another version, or of somebody else, may lack some; then nothing is known of it. */
-static bool has_columns(const struct tally_table *table, const char *one, const char *two,
-			const char *three)
+/* NULL: the store has no such table, or one of another version that lacks a column. */
+static int find_table(struct effect *effect, const char *name, const char *const columns[3],
+		      const struct tally_table **ret)
 {
-	return table_column(table, one) && table_column(table, two) && table_column(table, three);
+	const struct tally_table *table;
+	int r = context_table(effect->context, name, &table);
+	*ret = NULL;
+	if (r < 0 || !table)
+		return r;
+	for (int i = 0; i < 3 && columns[i]; i++)
+		if (!table_column(table, columns[i]))
+			return 0;
+	*ret = table;
+	return 0;
 }
 
 /* Without a service it is all containers of the host, or of all. */
@@ -96,10 +105,10 @@ static int find_containers(struct effect *effect)
 	struct context *context = effect->context;
 	const struct tally_table *table;
 	struct query query;
-	int r = context_table(context, "container_info", &table);
-	if (r < 0 || !table || !effect->service->set ||
-	    !has_columns(table, "container_id", "host", "service") ||
-	    !has_columns(table, "container_id", "host", "created") || !table_gone(table))
+	int r = find_table(effect, "container_info",
+			   (const char *const[3]){"container_id", "service", "created"}, &table);
+	if (r < 0 || !table || !effect->service->set || !table_gone(table) ||
+	    !table_column(table, "host"))
 		return r;
 	query_init(&query, context, table);
 	query_select(&query, table_column(table, "container_id"), TALLY_RAW);
@@ -351,26 +360,19 @@ struct effect_tables {
 
 static int find_tables(struct effect *effect, struct effect_tables *ret)
 {
-	struct context *context = effect->context;
-	const struct tally_table *stats = NULL, *logs = NULL, *lines = NULL, *events = NULL;
-	int r = context_table(context, "container_stats", &stats);
-	if (r == 0)
-		r = context_table(context, "container_logs", &logs);
-	if (r == 0)
-		r = context_table(context, "container_logs_lines", &lines);
-	if (r == 0)
-		r = context_table(context, "container_events", &events);
-	if (r < 0)
-		return r;
-	if (stats && has_columns(stats, "container_id", "host", "container_id"))
-		ret->stats = stats;
-	if (logs && has_columns(logs, "level", "container_id", "host"))
-		ret->logs = logs;
-	if (lines && has_columns(lines, "level", "lines", "container_id"))
-		ret->lines = lines;
-	if (events && has_columns(events, "container_id", "name", "action"))
-		ret->events = events;
-	return 0;
+	const struct {
+		const char *name, *columns[3];
+		const struct tally_table **table;
+	} wanted[] = {
+		{"container_stats", {"container_id", "host"}, &ret->stats},
+		{"container_logs", {"container_id", "host", "level"}, &ret->logs},
+		{"container_logs_lines", {"container_id", "level", "lines"}, &ret->lines},
+		{"container_events", {"container_id", "name", "action"}, &ret->events},
+	};
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < sizeof(wanted) / sizeof(*wanted); i++)
+		r = find_table(effect, wanted[i].name, wanted[i].columns, wanted[i].table);
+	return r;
 }
 
 static int read_range(struct effect *effect, const struct effect_tables *tables, int range)

@@ -46,6 +46,10 @@ int effect_grid_point(const struct effect_grid *grid, int range, int64_t time);
 /* Of a query: the times of a range. */
 void effect_grid_range(const struct effect_grid *grid, int range, struct query *query);
 
+/* What is compared of points on it: now, and of the day before if `known`. */
+struct effect_input effect_grid_input(const struct effect_grid *grid, const double *now,
+				      const double *day, bool known);
+
 struct effect_patterns;
 
 struct effect {

@@ -37,3 +37,13 @@ int effect_grid_point(const struct effect_grid *grid, int range, int64_t time)
 	int64_t at = (time - grid->from[range]) / grid->step;
 	return time < grid->from[range] || at > grid->n + grid->n_after + 1 ? -1 : (int)at;
 }
+
+struct effect_input effect_grid_input(const struct effect_grid *grid, const double *now,
+				      const double *day, bool known)
+{
+	return (struct effect_input){.before = {now, grid->n},
+				     .after = {now + grid->n + 1, grid->n_after},
+				     .day_before = {day, known ? grid->n : 0},
+				     .day_after = {day + grid->n + 1, grid->n_after},
+				     .step = (double)grid->step / 1e9};
+}

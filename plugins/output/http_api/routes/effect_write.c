@@ -66,19 +66,6 @@ static void write_metric(struct json_writer *json, const char *name, const char 
 	json_end_object(json);
 }
 
-static struct effect_input input_of(const struct effect *effect, int metric)
-{
-	const struct effect_grid *grid =
-		metric < EFFECT_READINGS ? &effect->readings : &effect->lines;
-	const double *now = effect->points[metric][0], *day = effect->points[metric][1];
-	return (struct effect_input){.before = {now, grid->n},
-				     .after = {now + grid->n + 1, grid->n_after},
-				     .day_before = {day, grid->n},
-				     .day_after = {day + grid->n + 1, grid->n_after},
-				     .step = (double)grid->step / 1e9,
-				     .floor = effect_metrics[metric].floor};
-}
-
 static void write_change(const struct effect *effect, struct json_writer *json)
 {
 	const struct tally_cell *row = result_set_row(&effect->change, 0);
@@ -97,7 +84,10 @@ static enum effect_verdict write_metrics(const struct effect *effect, struct jso
 	enum effect_verdict all = EFFECT_TOO_LITTLE;
 	struct effect_result result;
 	for (int m = 0; m < EFFECT_METRICS; m++) {
-		const struct effect_input input = input_of(effect, m);
+		struct effect_input input =
+			effect_grid_input(m < EFFECT_READINGS ? &effect->readings : &effect->lines,
+					  effect->points[m][0], effect->points[m][1], true);
+		input.floor = effect_metrics[m].floor;
 		effect_compare(&input, &result);
 		write_metric(json, effect_metrics[m].name, effect_metrics[m].unit, &result, true);
 		all = result.verdict > all ? result.verdict : all;
