@@ -2,6 +2,8 @@ tallyd_unit_test(json_writer SOURCES unit/test_json_writer.c)
 tallyd_unit_test(http_message SOURCES unit/test_http_message.c LIBRARIES http_api_objects)
 tallyd_unit_test(http_pattern SOURCES unit/test_http_pattern.c LIBRARIES http_api_objects)
 tallyd_unit_test(http_effect SOURCES unit/test_http_effect.c LIBRARIES http_api_objects)
+tallyd_unit_test(http_effect_patterns SOURCES unit/test_http_effect_patterns.c unit/http_fixture.c
+	LIBRARIES http_api_objects)
 foreach(area IN ITEMS containers readings table_rows daemon)
 	tallyd_unit_test(http_${area} SOURCES unit/test_http_${area}.c unit/http_resources.c
 		unit/http_fixture.c LIBRARIES http_api_objects)

@@ -275,14 +275,16 @@ static int take_lines(void *arg, const struct tally_batch *batch)
 {
 	struct lines_reading *reading = arg;
 	uint32_t n = batch->table->n_columns;
-	for (uint32_t i = 0; i < batch->n_rows; i++) {
+	int r = 0;
+	for (uint32_t i = 0; r == 0 && i < batch->n_rows; i++) {
 		const struct tally_cell *row = &batch->cells[(size_t)i * n];
 		add_lines(reading->effect, reading->range, row[0].i, &row[1], 1);
 		if (n > 2 && row[2].set)
-			effect_patterns_add(reading->effect, reading->range, row[0].i, &row[2], 1);
+			r = effect_patterns_add(reading->effect, reading->range, row[0].i, &row[2],
+						1);
 		reading->any = true;
 	}
-	return 0;
+	return r;
 }
 
 static int read_each_line(struct effect *effect, const struct tally_table *table, int range)

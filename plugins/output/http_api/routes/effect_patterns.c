@@ -8,6 +8,7 @@
  */
 #include "routes/effect_patterns.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,9 +38,13 @@ static const char *const pattern_columns[PATTERN_COLUMNS] = {NULL,    "id",     
 
 enum state { STATE_NEW, STATE_GROWN, STATE_VANISHED, STATES, STATE_NONE = STATES };
 
+struct pattern_points {
+	double of[EFFECT_RANGES][2 * PATTERN_POINTS + 2];
+};
+
 struct pattern {
 	const struct tally_cell *row;
-	double points[EFFECT_RANGES][2 * PATTERN_POINTS + 2];
+	struct pattern_points *points; /* NULL: it has no line in either range */
 	enum state state;
 	double before, after; /* lines; after NAN: not counted yet */
 };
@@ -47,14 +52,19 @@ struct pattern {
 struct effect_patterns {
 	struct result_set rows;
 	struct pattern *list; /* by id, each once */
-	uint32_t n;
+	uint32_t n, n_points;
 };
+
+/* As many as take what an answer of the store may. */
+static const uint32_t pattern_points_most = RESULT_SET_MAX_BYTES / sizeof(struct pattern_points);
 
 void effect_patterns_done(struct effect_patterns *patterns)
 {
 	if (!patterns)
 		return;
 	result_set_done(&patterns->rows);
+	for (uint32_t i = 0; i < patterns->n; i++)
+		free(patterns->list[i].points);
 	free(patterns->list);
 	free(patterns);
 }
@@ -134,22 +144,53 @@ static int compare_id(const void *key, const void *member)
 	return cell_compare(key, &((const struct pattern *)member)->row[PATTERN_ID]);
 }
 
-void effect_patterns_add(struct effect *effect, int range, int64_t time,
-			 const struct tally_cell *pattern, double lines)
+static int add_points(struct effect_patterns *patterns, struct pattern *pattern)
+{
+	if (patterns->n_points == pattern_points_most)
+		return -E2BIG;
+	pattern->points = calloc(1, sizeof(*pattern->points));
+	if (!pattern->points)
+		return -ENOMEM;
+	patterns->n_points++;
+	return 0;
+}
+
+int effect_patterns_add(struct effect *effect, int range, int64_t time,
+			const struct tally_cell *pattern, double lines)
 {
 	struct effect_patterns *patterns = effect->patterns;
 	int point = effect_grid_point(&effect->patterns_grid, range, time);
 	if (!patterns || point < 0)
-		return;
+		return 0;
 	struct pattern *found =
 		bsearch(pattern, patterns->list, patterns->n, sizeof(*found), compare_id);
-	if (found)
-		found->points[range][point] += lines;
+	int r = found && !found->points ? add_points(patterns, found) : 0;
+	if (found && r == 0)
+		found->points->of[range][point] += lines;
+	return r;
+}
+
+struct counts_reading {
+	struct effect *effect;
+	int range;
+};
+
+static int take_counts(void *arg, const struct tally_batch *batch)
+{
+	struct counts_reading *reading = arg;
+	int r = 0;
+	for (uint32_t i = 0; r == 0 && i < batch->n_rows; i++) {
+		const struct tally_cell *row = &batch->cells[(size_t)i * batch->table->n_columns];
+		if (row[2].set)
+			r = effect_patterns_add(reading->effect, reading->range, row[0].i, &row[1],
+						(double)row[2].i);
+	}
+	return r;
 }
 
 int effect_patterns_count(struct effect *effect, int range)
 {
-	struct result_set rows auto_result_set = {.n_rows = 0};
+	struct counts_reading reading = {.effect = effect, .range = range};
 	const struct tally_table *table;
 	struct query query;
 	int r = context_table(effect->context, "log_pattern_counts", &table);
@@ -162,13 +203,8 @@ int effect_patterns_count(struct effect *effect, int range)
 	query_group(&query, table_column(table, "pattern"));
 	query_select(&query, table_column(table, "lines"), TALLY_SUM);
 	effect_narrow(effect, &query);
-	r = query_run(&query, &rows);
-	for (uint32_t i = 0; r == 0 && i < rows.n_rows; i++) {
-		const struct tally_cell *row = result_set_row(&rows, i);
-		if (row[2].set)
-			effect_patterns_add(effect, range, row[0].i, &row[1], (double)row[2].i);
-	}
-	return r;
+	r = query_stream(&query, take_counts, &reading);
+	return r == -ETIMEDOUT ? query_timed_out(effect->context) : r;
 }
 
 /* ---- Judging ---------------------------------------------------------------------- */
@@ -185,13 +221,9 @@ static double sum_of(const double *points, uint32_t n)
 static enum state state_of_known(const struct effect *effect, const struct pattern *pattern)
 {
 	const struct effect_grid *grid = &effect->patterns_grid;
-	const double *now = pattern->points[0], *day = pattern->points[1];
 	bool known = !isnan(effect->points[EFFECT_LINES_ALL][1][0]);
-	const struct effect_input input = {.before = {now, grid->n},
-					   .after = {now + grid->n + 1, grid->n_after},
-					   .day_before = {day, known ? grid->n : 0},
-					   .day_after = {day + grid->n + 1, grid->n_after},
-					   .step = (double)grid->step / 1e9};
+	const struct effect_input input =
+		effect_grid_input(grid, pattern->points->of[0], pattern->points->of[1], known);
 	struct effect_result result;
 	effect_compare(&input, &result);
 	if (result.verdict == EFFECT_TOO_LITTLE || result.confidence < pattern_confidence)
@@ -205,19 +237,22 @@ static enum state state_of_known(const struct effect *effect, const struct patte
 /* All lines of a new one came after the change, also those in its point and in the newest. */
 static void judge(const struct effect *effect, struct pattern *pattern)
 {
+	static const struct pattern_points none;
+	const double *now = pattern->points ? pattern->points->of[0] : none.of[0];
 	const struct effect_grid *grid = &effect->patterns_grid;
 	const struct tally_cell *first = &pattern->row[PATTERN_FIRST];
 	uint32_t before = grid->n_after < grid->n ? grid->n_after : grid->n;
 	pattern->state = STATE_NONE;
-	pattern->before = sum_of(pattern->points[0] + grid->n - before, before);
-	pattern->after = sum_of(pattern->points[0] + grid->n + 1, grid->n_after);
+	pattern->before = sum_of(now + grid->n - before, before);
+	pattern->after = sum_of(now + grid->n + 1, grid->n_after);
 	if (!first->set || first->i < effect->time - pattern_lead) {
-		pattern->state = state_of_known(effect, pattern);
+		if (pattern->points)
+			pattern->state = state_of_known(effect, pattern);
 	} else if (first->i < effect->time + effect->window) {
 		pattern->state = STATE_NEW;
-		pattern->after += pattern->points[0][grid->n];
+		pattern->after += now[grid->n];
 		if (grid->n_after < grid->n)
-			pattern->after += pattern->points[0][grid->n + grid->n_after + 1];
+			pattern->after += now[grid->n + grid->n_after + 1];
 		if (first->i >= effect->counted)
 			pattern->after = NAN;
 	}

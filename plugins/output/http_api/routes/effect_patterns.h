@@ -12,8 +12,9 @@
 int effect_patterns_find(struct effect *effect);
 /* Adds the counts by the minute of a range.  0, or a problem. */
 int effect_patterns_count(struct effect *effect, int range);
-void effect_patterns_add(struct effect *effect, int range, int64_t time,
-			 const struct tally_cell *pattern, double lines);
+/* 0, -ENOMEM or -E2BIG, for query_stream(). */
+int effect_patterns_add(struct effect *effect, int range, int64_t time,
+			const struct tally_cell *pattern, double lines);
 /* An object, or null if nothing is known. */
 void effect_patterns_write(const struct effect *effect, struct json_writer *json);
 void effect_patterns_done(struct effect_patterns *patterns);
