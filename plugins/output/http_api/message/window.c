@@ -108,8 +108,7 @@ static int64_t calendar_begins(const struct calendar *calendar, int64_t number)
 		struct tm first = {.tm_year = (int)(month / 12) - 1900,
 				   .tm_mon = (int)(month % 12),
 				   .tm_mday = 1};
-		time_t midnight = timegm(&first);
-		day = (midnight - (midnight % 86400 + 86400) % 86400) / 86400;
+		day = timegm(&first) / 86400;
 	}
 	return zone_day_begins(calendar->zone, day);
 }

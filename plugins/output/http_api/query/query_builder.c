@@ -194,14 +194,18 @@ int query_run(struct query *query, struct result_set *ret)
 int query_each_point(struct query *query, int (*run)(struct query *query, void *arg), void *arg)
 {
 	const struct window *window = &query->context->args->window;
+	const int64_t from = query->spec.from, to = query->spec.to;
 	int r = 0;
 	if (!window->edges)
 		return run(query, arg);
 	query->spec.bucket = 0;
 	for (uint32_t point = 0; r == 0 && point < window->points; point++) {
-		query->spec.from = window->edges[point];
-		query->spec.to = window->edges[point + 1];
-		r = run(query, arg);
+		query->spec.from = from > window->edges[point] ? from : window->edges[point];
+		query->spec.to = to < window->edges[point + 1] ? to : window->edges[point + 1];
+		if (query->spec.from < query->spec.to)
+			r = run(query, arg);
 	}
+	query->spec.from = from;
+	query->spec.to = to;
 	return r;
 }

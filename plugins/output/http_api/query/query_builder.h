@@ -57,7 +57,7 @@ int query_stream(struct query *query, tally_rows_fn *rows, void *arg);
 int query_timed_out(struct context *context);
 
 /* Calls run() for the query as it is; where the points of the request's window are days or months,
- * once for each, with its range.  What run() returns, the first that is not 0. */
+ * once for each that its range touches.  What run() returns, the first that is not 0. */
 int query_each_point(struct query *query, int (*run)(struct query *query, void *arg), void *arg);
 
 #endif

@@ -8,7 +8,7 @@
  *	counts_init()     a cell per point and level, twice: a window that fails is taken back
  *	counts_take()     a line into its cell
  *	counts_add()      counts into theirs
- *	counts_forget()   that there are lines of which nobody knows
+ *	counts_miss()     marks the points of lines that were not counted
  */
 #include <errno.h>
 #include <stdio.h>
@@ -64,19 +64,19 @@ static void counts_done(struct counts *counts)
 }
 #define auto_counts __attribute__((cleanup(counts_done)))
 
-/* Nobody knows of all the lines of [from, to). */
-static void counts_forget(struct counts *counts, int64_t from, int64_t to)
+static uint32_t counts_point(const struct counts *counts, int64_t time)
+{
+	return counts->points == 1 ? 0 : window_point(counts->window, time);
+}
+
+/* Not all lines of [from, to) were counted. */
+static void counts_miss(struct counts *counts, int64_t from, int64_t to)
 {
 	if (from >= to)
 		return;
 	if (!counts->reached)
 		counts->reached = to;
-	uint32_t first = 0, last = 0;
-	if (counts->points > 1) {
-		first = window_point(counts->window, from);
-		last = window_point(counts->window, to - 1);
-	}
-	for (uint32_t i = first; i <= last && i < counts->points; i++)
+	for (uint32_t i = counts_point(counts, from); i <= counts_point(counts, to - 1); i++)
 		counts->unknown[i] = true;
 }
 
@@ -92,11 +92,9 @@ static uint32_t counts_level(const struct tally_cell *cell)
 /* Where what belongs to a time is counted; NULL: it is outside. */
 static int64_t *counts_at(const struct counts *counts, int64_t time)
 {
-	const struct window *window = counts->window;
-	if (time < window->from || time >= window->to)
+	if (time < counts->window->from || time >= counts->window->to)
 		return NULL;
-	uint32_t point = counts->points == 1 ? 0 : window_point(window, time);
-	return counts->cells + (size_t)point * COUNTS_LEVELS;
+	return counts->cells + (size_t)counts_point(counts, time) * COUNTS_LEVELS;
 }
 
 static int counts_take(void *arg, const struct tally_batch *row)
@@ -165,7 +163,7 @@ static int counts_read_rows(struct context *context, struct log_search *search,
 	counts_keep(counts);
 	r = log_search_run(search, &query, &sink);
 	if (r == 0 && search->stopped)
-		counts_forget(counts, from, search->reached);
+		counts_miss(counts, from, search->reached);
 	return r;
 }
 
@@ -180,36 +178,16 @@ static bool counts_are_kept(const struct context *context, const struct log_sear
 		counts->window->step % CLOCK_MINUTE == 0);
 }
 
-static void counts_add(struct counts *counts, const struct result_set *rows)
+static int counts_add(struct query *query, void *arg)
 {
-	for (uint32_t i = 0; i < rows->n_rows; i++) {
-		const struct tally_cell *row = result_set_row(rows, i);
+	struct counts *counts = arg;
+	struct result_set rows auto_result_set = {.n_rows = 0};
+	int r = query_run(query, &rows);
+	for (uint32_t i = 0; r == 0 && i < rows.n_rows; i++) {
+		const struct tally_cell *row = result_set_row(&rows, i);
 		int64_t *cells = counts_at(counts, row[0].i);
 		if (cells && row[COUNTS_SUM].set)
 			cells[counts_level(&row[COUNTS_OF])] += row[COUNTS_SUM].i;
-	}
-}
-
-/* Of days or months each by itself, as query_each_point() has it. */
-static int counts_run(struct query *query, struct counts *counts)
-{
-	const struct window *window = counts->window;
-	uint32_t first = 0, last = 0;
-	int64_t from = query->spec.from, to = query->spec.to;
-	int r = 0;
-	query->spec.bucket = counts->points == 1 ? 0 : window->step;
-	if (counts->points > 1 && window->edges) {
-		query->spec.bucket = 0;
-		first = window_point(window, from);
-		last = window_point(window, to - 1);
-	}
-	for (uint32_t point = first; r == 0 && point <= last; point++) {
-		struct result_set rows auto_result_set = {.n_rows = 0};
-		query->spec.from = point > first ? window->edges[point] : from;
-		query->spec.to = point < last ? window->edges[point + 1] : to;
-		r = query_run(query, &rows);
-		if (r == 0)
-			counts_add(counts, &rows);
 	}
 	return r;
 }
@@ -226,6 +204,7 @@ static int counts_read_kept(struct context *context, struct log_search *search,
 	query_select(&query, table_column(table, "lines"), TALLY_SUM);
 	query.spec.from = from;
 	query.spec.to = to;
+	query.spec.bucket = counts->points == 1 ? 0 : counts->window->step;
 	query.spec.limit = (counts->points + 1) * (COUNTS_LEVELS + 1);
 	int r = list_narrow(context, &logs_of_containers, NULL, &named, &query);
 	if (r < 0)
@@ -233,7 +212,7 @@ static int counts_read_kept(struct context *context, struct log_search *search,
 	log_search_filter(search, &query);
 	if (search->containers.given && !search->named)
 		return 0;
-	r = counts_run(&query, counts);
+	r = query_each_point(&query, counts_add, counts);
 	return r < 0 ? r : 1;
 }
 
@@ -263,7 +242,7 @@ static int counts_read(struct context *context, struct log_search *search, struc
 		return kept;
 	if (!search->stopped)
 		return counts_read_rows(context, search, counts, from, left);
-	counts_forget(counts, from, left);
+	counts_miss(counts, from, left);
 	return 0;
 }
 
