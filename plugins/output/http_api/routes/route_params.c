@@ -12,6 +12,7 @@
 #define MANY .flags = PARAM_REPEATED
 /* max_results_per_query by default; the document cannot know what is configured. */
 #define RESULTS .type = PARAM_INT, .flags = PARAM_RESULTS, .min = 1, .max = 10000
+#define NO_BY_DEFAULT(member) .type = PARAM_FLAG, .fallback = "no", AT(member)
 #define PATTERN "or a pattern with * and ?."
 
 /* ---- In the path --------------------------------------------------------- */
@@ -174,8 +175,7 @@ const struct param_spec param_ids = {
 const struct param_spec param_by = {
 	.name = "by",
 	.help = "cpu (percent of one core, the default), mem (used), net or blk (bytes per second "
-		"in "
-		"and out), or any column of numbers of container_stats.",
+		"in and out), or any column of numbers of container_stats.",
 	.example = "\"net_rx_bytes\"",
 };
 /* No fallback: it depends on the column, and on whether there is a range. */
@@ -185,8 +185,7 @@ const struct param_spec param_top_agg = {
 	.choices = "avg|min|max|last|rate",
 	AT(agg),
 	.help = "How the readings of a container are put together. By default counters are rates "
-		"per "
-		"second, and others the last reading, or with from or to the average.",
+		"per second, and others the last reading, or with from or to the average.",
 };
 
 /* ---- Lists --------------------------------------------------------------- */
@@ -248,8 +247,7 @@ const struct param_spec param_format = {
 const struct param_spec param_sort = {
 	.name = "sort",
 	.help = "A column, or -COLUMN from the largest on; null comes last. By default in the "
-		"order "
-		"of the key.",
+		"order of the key.",
 	.example = "\"-created\"",
 	.component = "sort",
 };
@@ -262,20 +260,15 @@ const struct param_spec param_shown = {
 /* Off by default: it costs a second query. */
 const struct param_spec param_total = {
 	.name = "total",
-	.type = PARAM_FLAG,
-	.fallback = "no",
-	AT(total),
+	NO_BY_DEFAULT(total),
 	.help = "yes: the answer says in total how many rows all pages have; null if they could "
-		"not "
-		"be counted within search_time. Only in JSON.",
+		"not be counted within search_time. Only in JSON.",
 	.component = "total",
 };
 /* Off by default, because it changes what was stored (message/csv.c). */
 const struct param_spec param_csv_safe = {
 	.name = "csv_safe",
-	.type = PARAM_FLAG,
-	.fallback = "no",
-	AT(csv_safe),
+	NO_BY_DEFAULT(csv_safe),
 	.help = "Of format=csv: yes puts a ' before text that a spreadsheet would take for a "
 		"formula (it begins with = + - @, a tab, or the end of a line). Numbers stay as "
 		"they are.",
@@ -283,9 +276,7 @@ const struct param_spec param_csv_safe = {
 };
 const struct param_spec param_gone = {
 	.name = "gone",
-	.type = PARAM_FLAG,
-	.fallback = "no",
-	AT(gone),
+	NO_BY_DEFAULT(gone),
 	.help = "yes: also those that were removed.",
 };
 
@@ -514,18 +505,14 @@ const struct param_spec param_dangling = {
  * all up to date. */
 const struct param_spec param_outdated_images = {
 	.name = "outdated",
-	.type = PARAM_FLAG,
-	.fallback = "no",
-	AT(outdated),
+	NO_BY_DEFAULT(outdated),
 	.help = "yes: only images with containers whose reference points elsewhere by now.",
 };
 const struct param_spec param_reference = {
 	.name = "reference", .help = "This one, " PATTERN, .example = "\"web:latest\""};
 const struct param_spec param_outdated = {
 	.name = "outdated",
-	.type = PARAM_FLAG,
-	.fallback = "no",
-	AT(outdated),
+	NO_BY_DEFAULT(outdated),
 	.help = "yes: only with outdated containers.",
 };
 /* Browsers send it by themselves when they reconnect (WHATWG HTML, "Server-sent events"). */
@@ -539,9 +526,8 @@ const struct param_spec param_last_event_ids = {
 	.name = "last_event_id",
 	MANY,
 	.help = "The same as a parameter, for a first request; or the position of a list: what "
-		"came "
-		"after the list comes first. The header counts more. With several topics, one of "
-		"each.",
+		"came after the list comes first. The header counts more. With several topics, one "
+		"of each.",
 	.component = "last_event_ids",
 };
 const struct param_spec param_topics = {

@@ -256,7 +256,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.schema = "Effect",
 		.errors = ERROR_NOT_FOUND | ERROR_TOO_LARGE,
 	},
-	/* Alerts.  As long as a firing one may have begun ago, so far back /alerts looks. */
+	/* Alerts.  /alerts has no range: one that is still firing may have begun at any time. */
 	{
 		.path = "/api/v1/alerts",
 		.answer = HANDLER(alerts_newest),
@@ -309,8 +309,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 			"that know it, or as TOPIC.FILTER (logs.level=error) for one, together "
 			"with those for all. An event named ready comes when the past is over. "
 			"A token needs the scope of each topic besides stream: stats, logs, "
-			"events, "
-			"containers.",
+			"events, containers.",
 		.media = "text/event-stream",
 		.errors = ERROR_NOT_FOUND | ERROR_AMBIGUOUS,
 	},

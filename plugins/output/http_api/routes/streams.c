@@ -58,23 +58,34 @@ static const struct sse_topic_kind *find_kind(const char *name, size_t len)
 	return NULL;
 }
 
+static int refuse_topic(struct context *context, const char *param, const char *name, size_t len)
+{
+	return response_problem(context->builder, 400, param,
+				"\"%.*s\" is not a topic (stats, logs, events, containers)",
+				(int)len, name);
+}
+
+static bool has_topic(const struct sse_client *stream, const struct sse_topic_kind *kind)
+{
+	for (uint32_t i = 0; i < stream->n_topics; i++)
+		if (stream->topics[i].is == kind)
+			return true;
+	return false;
+}
+
 static int add_named_topic(struct sse_client *stream, struct context *context, const char *name,
 			   size_t len)
 {
 	const struct sse_topic_kind *kind = find_kind(name, len);
 	if (!kind)
-		return response_problem(context->builder, 400, "topics",
-					"\"%.*s\" is not a topic (stats, logs, events, containers)",
-					(int)len, name);
+		return refuse_topic(context, "topics", name, len);
 	if (!(context->scopes & 1U << kind->scope))
 		return response_problem(context->builder, 403, "topics",
 					"this token needs the scope \"%s\", or \"read\", for the "
 					"topic %s",
 					http_class_names[kind->scope], kind->name);
-	for (uint32_t i = 0; i < stream->n_topics; i++)
-		if (stream->topics[i].is == kind)
-			return 0;
-	add_topic(stream, kind);
+	if (!has_topic(stream, kind))
+		add_topic(stream, kind);
 	return 0;
 }
 
@@ -112,17 +123,11 @@ static int check_own_filters(const struct sse_client *stream, struct context *co
 		const char *name = context->target->params[i].name, *dot = strchr(name, '.');
 		if (!dot)
 			continue;
-		int len = (int)(dot - name);
-		const struct sse_topic_kind *kind = find_kind(name, (size_t)len);
-		uint32_t at = 0;
+		size_t len = (size_t)(dot - name);
+		const struct sse_topic_kind *kind = find_kind(name, len);
 		if (!kind)
-			return response_problem(context->builder, 400, name,
-						"\"%.*s\" is not a topic (stats, logs, events, "
-						"containers)",
-						len, name);
-		while (at < stream->n_topics && stream->topics[at].is != kind)
-			at++;
-		if (at == stream->n_topics)
+			return refuse_topic(context, name, name, len);
+		if (!has_topic(stream, kind))
 			return response_problem(context->builder, 400, name,
 						"%s is not among the topics", kind->name);
 		if (!knows_filter(kind, dot + 1))
