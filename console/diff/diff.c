@@ -231,9 +231,8 @@ static int diff_run(struct client *client, const struct target *target, void *ar
 	struct diff *diff = calloc(1, sizeof(*diff));
 	struct strbuf body = {0};
 	(void)target;
-	int r = list && diff ? CONSOLE_OK : console_failed("out of memory");
-	if (r == CONSOLE_OK)
-		r = diff_find(client, options, list, &body);
+	int r = !list || !diff ? console_failed("out of memory")
+			       : diff_find(client, options, list, &body);
 	if (r == CONSOLE_OK) {
 		diff->window = options->window;
 		diff->colours = options->colours;

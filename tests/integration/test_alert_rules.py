@@ -131,7 +131,7 @@ declare = series climate (room text tag, moisture real)
         '[alert.typo] when: at character 5, "moistre": no such column (did you mean moisture?)')
     daemon.start()  # what other processes have is no reason not to start
     daemon.says("alert.elsewhere: never fires here")
-    assert daemon.metric("tallyd_instance_up", instance="alert.room") == 1
+    daemon.wait(lambda: daemon.metric("tallyd_instance_up", instance="alert.room") == 1, "the good one is up")
 
 
 def event(daemon, name, action, exit_code=None):
