@@ -33,4 +33,10 @@ static inline struct timespec clock_timespec(int64_t ns)
 	return (struct timespec){.tv_sec = ns / CLOCK_SECOND, .tv_nsec = ns % CLOCK_SECOND};
 }
 
+/* Of two times at which something is due; INT64_MAX: never. */
+static inline int64_t clock_earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 #endif

@@ -39,11 +39,6 @@ struct follow {
 	int64_t failing_since;  /* monotonic ns of the first failure; 0: none */
 };
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* ---- Failures, logged once ---- */
 
 static void report_failure(struct follow *follow, const char *why)
@@ -141,7 +136,7 @@ static void on_event(void *arg, const struct docker_event *event)
 	tally_count(follow->ctx, DOCKER_METRIC_EVENTS, 1);
 	follow->last_answer = now;
 	if (follow->job->event(follow->job->arg, event))
-		follow->named_due = earlier(follow->named_due, now + follow->job->debounce);
+		follow->named_due = clock_earlier(follow->named_due, now + follow->job->debounce);
 }
 
 static int handle_outcome(struct follow *follow, unsigned outcome)
@@ -184,10 +179,11 @@ static int wait(struct follow *follow)
 				  {docker_events_fd(follow->events), POLLIN, 0},
 				  {-1, 0, 0},
 				  {-1, 0, 0}};
-	int64_t due = earlier(follow->last_answer + idle_ns, docker_events_due(follow->events));
-	due = earlier(due, earlier(follow->scan_due, follow->named_due));
+	int64_t due =
+		clock_earlier(follow->last_answer + idle_ns, docker_events_due(follow->events));
+	due = clock_earlier(due, clock_earlier(follow->scan_due, follow->named_due));
 	if (job->extra)
-		due = earlier(due, job->extra->prepare(job->arg, fds + FD_EXTRA));
+		due = clock_earlier(due, job->extra->prepare(job->arg, fds + FD_EXTRA));
 	int64_t left = due - tally_monotonic(job->ctx);
 	/* Rounded up: rounded down it would come back early and spin through the last millisecond.
 	 */

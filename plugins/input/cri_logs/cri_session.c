@@ -21,11 +21,6 @@
  * its rows are batched. */
 static const int64_t files_ns = 20 * CLOCK_MS;
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* ---- Which containers ---- */
 
 static void note_list(struct cri_logs *logs, const struct cri_list *list)
@@ -161,11 +156,11 @@ static bool step(struct cri_logs *logs)
 static int64_t next_turn(const struct cri_logs *logs)
 {
 	const struct log_common *common = &logs->reading.common;
-	int64_t next = earlier(logs->scan_due, log_common_flush_due(common));
+	int64_t next = clock_earlier(logs->scan_due, log_common_flush_due(common));
 	if (common->patterns)
-		next = earlier(next, patterns_due(common->patterns));
+		next = clock_earlier(next, patterns_due(common->patterns));
 	for (uint32_t i = 0; i < logs->n; i++)
-		next = earlier(next, cri_follow_due(logs->follows[i]));
+		next = clock_earlier(next, cri_follow_due(logs->follows[i]));
 	return next;
 }
 
@@ -175,12 +170,12 @@ static void wait(struct cri_logs *logs, bool pending)
 	int64_t now = tally_monotonic(logs->ctx);
 	int64_t next = pending ? now : next_turn(logs);
 	if (now < logs->files_due)
-		next = earlier(next, logs->files_due);
+		next = clock_earlier(next, logs->files_due);
 	else
 		fds[1].fd = logs->reading.inotify_fd;
 	/* Rounded up: rounded down it would come back early and spin. */
 	int64_t ms = next <= now ? 0 : (next - now + CLOCK_MS - 1) / CLOCK_MS;
-	poll(fds, 2, (int)earlier(ms, 60000));
+	poll(fds, 2, (int)clock_earlier(ms, 60000));
 	if (fds[1].fd < 0 || !fds[1].revents)
 		return;
 	logs->files_due = tally_monotonic(logs->ctx) + files_ns;

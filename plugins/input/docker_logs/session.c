@@ -110,27 +110,22 @@ static bool logs_wants_scan(void *arg)
 	return logs->attention;
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 static int64_t next_turn(const struct docker_logs *logs)
 {
 	int64_t next = logs->pending ? 0 : INT64_MAX;
 	if (logs->missing_due)
-		next = earlier(next, logs->missing_due);
-	next = earlier(next, log_common_flush_due(&logs->common));
+		next = clock_earlier(next, logs->missing_due);
+	next = clock_earlier(next, log_common_flush_due(&logs->common));
 	if (logs->common.patterns)
-		next = earlier(next, patterns_due(logs->common.patterns));
+		next = clock_earlier(next, patterns_due(logs->common.patterns));
 	if (streams_due(logs->streams) >= 0)
-		next = earlier(next, streams_due(logs->streams));
+		next = clock_earlier(next, streams_due(logs->streams));
 	for (uint32_t i = 0; i < logs->n_followers; i++) {
 		const struct follower *follower = logs->followers[i];
 		if (follower->state == FOLLOW_RETRY)
-			next = earlier(next, follower->due);
+			next = clock_earlier(next, follower->due);
 		else if (follower->state == FOLLOW_READING)
-			next = earlier(next, log_messages_due(&follower->ingest.messages));
+			next = clock_earlier(next, log_messages_due(&follower->ingest.messages));
 	}
 	return next;
 }
@@ -143,7 +138,7 @@ static int64_t logs_prepare(void *arg, struct pollfd fds[DOCKER_FOLLOW_FDS])
 	int64_t next = next_turn(logs);
 	fds[FD_STREAMS] = (struct pollfd){streams_fd(logs->streams), POLLIN, 0};
 	if (tally_monotonic(logs->ctx) < logs->files_due)
-		next = earlier(next, logs->files_due);
+		next = clock_earlier(next, logs->files_due);
 	else
 		fds[FD_FILES] = (struct pollfd){logs->inotify_fd, POLLIN, 0};
 	return next;
