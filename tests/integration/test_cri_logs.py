@@ -103,6 +103,20 @@ def test_over_one_rotation_without_a_daemon_nothing_is_lost_and_over_two_it_is_c
     assert daemon.metric("tallyd_cri_logs_gaps_total") == 1
 
 
+def test_a_kill_makes_no_pattern_younger(node, tallyd):
+    web = node.container("shop", "web-0", "nginx")
+    web.write("opened order 1 for u-1")
+    daemon = tallyd(sections(node)).start()
+    daemon.wait(lambda: len(messages(daemon, web)) == 1, "its line is stored")
+    daemon.kill9()
+    web.write("opened order 2 for u-2")
+    daemon.start()
+    times = "select min(time), max(time) from container_logs"
+    daemon.wait(lambda: daemon.sql("select first_seen, last_seen from log_patterns") ==
+                daemon.sql(times), "its pattern began with the first")
+    assert daemon.sql("select example from log_patterns") == [("opened order 1 for u-1",)]
+
+
 def test_what_was_compressed_unread_is_counted(node, tallyd):
     web = node.container("shop", "web-0", "nginx")
     web.write("first")

@@ -199,6 +199,81 @@ static void a_restart_changes_no_pattern(void **state)
 	assert_int_equal(rmdir(folder), 0);
 }
 
+/* ---- Over a crash ------------------------------------------------------------------------ */
+
+static void take_at(struct patterns *patterns, const char *text, int64_t time)
+{
+	char id[PATTERN_ID_SIZE];
+	const struct pattern_line line = {
+		.service = "web", .text = text, .len = strlen(text), .time = time};
+	assert_int_equal(patterns_take(patterns, &line, id), PATTERN_FOUND);
+}
+
+static void crash(struct fake_host *host, struct patterns **patterns)
+{
+	patterns_close(*patterns);
+	assert_int_equal(patterns_open(fake_host_ctx(host), 100, patterns), 0);
+}
+
+static void a_crash_after_the_first_rows_makes_no_pattern_younger(void **state)
+{
+	struct fake_host *host = fake_host_create("input.crash");
+	char folder[] = "/tmp/patterns_XXXXXX", file[200];
+	struct patterns *patterns;
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(file, sizeof(file), "%s/input.crash.rows", folder);
+	fake_host_ctx(host)->state_dir = folder;
+	fake_host_set_monotonic(host, CLOCK_MINUTE);
+	assert_int_equal(patterns_open(fake_host_ctx(host), 100, &patterns), 0);
+	take_at(patterns, "opened order 1", 1);
+	patterns_save_new(patterns, CLOCK_MINUTE);
+	crash(host, &patterns);
+	take_at(patterns, "opened order 2", 2);
+	assert_int_equal(patterns_due(patterns), CLOCK_MINUTE + 2 * CLOCK_SECOND);
+	assert_int_equal(patterns_flush(patterns, patterns_due(patterns), false), 0);
+	assert_int_equal(fake_host_rows(host, "log_patterns"), 1);
+	const struct tally_cell *row = fake_host_row(host, "log_patterns", 0);
+	assert_int_equal(row[PATTERNS_FIRST_SEEN].i, 1);
+	assert_int_equal(row[PATTERNS_LAST_SEEN].i, 2);
+	assert_memory_equal(row[PATTERNS_EXAMPLE].text, "opened order 1", 14);
+	patterns_close(patterns);
+	fake_host_destroy(host);
+	assert_int_equal(unlink(file), 0);
+	assert_int_equal(rmdir(folder), 0);
+}
+
+static void new_patterns_are_written_once_a_second(void **state)
+{
+	struct fake_host *host = fake_host_create("input.often");
+	char folder[] = "/tmp/patterns_XXXXXX", file[200];
+	int64_t now = CLOCK_MINUTE;
+	struct patterns *patterns;
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(file, sizeof(file), "%s/input.often.rows", folder);
+	fake_host_ctx(host)->state_dir = folder;
+	fake_host_set_monotonic(host, now);
+	assert_int_equal(patterns_open(fake_host_ctx(host), 100, &patterns), 0);
+	take_at(patterns, "opened order 1", 1);
+	patterns_save_new(patterns, now);
+	assert_int_equal(unlink(file), 0);
+	take_at(patterns, "closed the shop", 2);
+	patterns_save_new(patterns, now + CLOCK_SECOND - 1);
+	assert_int_equal(access(file, F_OK), -1);
+	/* Also if no rows come that would bring it up. */
+	assert_int_equal(patterns_due(patterns), now + CLOCK_SECOND);
+	assert_int_equal(patterns_flush(patterns, now + CLOCK_SECOND, false), 0);
+	assert_int_equal(unlink(file), 0);
+	/* Nothing new, nothing written. */
+	take_at(patterns, "opened order 3", 3);
+	patterns_save_new(patterns, now + CLOCK_MINUTE);
+	assert_int_equal(access(file, F_OK), -1);
+	patterns_close(patterns);
+	fake_host_destroy(host);
+	assert_int_equal(rmdir(folder), 0);
+}
+
 /* ---- What was not seen for long ------------------------------------------------------- */
 
 static void the_patterns_seen_last_make_room(void **state)
@@ -246,6 +321,8 @@ int main(void)
 		cmocka_unit_test(a_word_tells_two_events_apart_until_it_is_a_value),
 		cmocka_unit_test(there_are_no_more_than_fit),
 		cmocka_unit_test(a_restart_changes_no_pattern),
+		cmocka_unit_test(a_crash_after_the_first_rows_makes_no_pattern_younger),
+		cmocka_unit_test(new_patterns_are_written_once_a_second),
 		cmocka_unit_test(the_patterns_seen_last_make_room),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,7 +91,10 @@ static void uncount_waiting(struct ingest *ingest)
 
 static int hand_over(struct ingest *ingest)
 {
+	struct log_common *common = ingest->common;
 	uncount_waiting(ingest);
+	if (ingest->rows.batch && common->patterns)
+		patterns_save_new(common->patterns, tally_monotonic(common->ctx));
 	/* A message that is open must come again after a crash: the position stays before it. */
 	struct log_resume resume = ingest->lines.resume;
 	log_messages_hold(&ingest->messages, &resume);

@@ -1,8 +1,9 @@
 /*
  * See patterns.h.  A pattern that is new or has another text is handed over within seconds; one
- * whose lines only go on, once a minute.  The file is written within ten
- * seconds of what is new, and every ten minutes for when each was seen.  So a crash forgets what
- * was learned since; then the same lines make the same patterns again.
+ * whose lines only go on, once a minute.  The file has a new pattern before the first rows with its
+ * id are handed over, unless it was written within the last second (patterns_save_new); another
+ * text within ten seconds; when each was seen every ten minutes.  What a crash forgets is made
+ * again by the next such line, which then counts as its first.
  *
  * What can fail: memory, and the file; a pattern that is not kept is made again.
  */
@@ -22,8 +23,9 @@
 #include "state_file.h"
 
 enum { EXAMPLE_BYTES = 400 };
-static const int64_t emit_interval = 2 * CLOCK_SECOND, file_interval = 10 * CLOCK_SECOND,
-		     seen_interval = CLOCK_MINUTE, file_seen_interval = 10 * CLOCK_MINUTE;
+static const int64_t emit_interval = 2 * CLOCK_SECOND, seen_interval = CLOCK_MINUTE;
+static const int64_t file_new_interval = CLOCK_SECOND, file_new_each = 2 * CLOCK_MS,
+		     file_interval = 10 * CLOCK_SECOND, file_seen_interval = 10 * CLOCK_MINUTE;
 
 /* What of a pattern the tree does not need. */
 struct pattern_facts {
@@ -37,6 +39,8 @@ struct patterns {
 	struct pattern_tree tree;
 	int64_t changed_due, seen_due, file_due; /* monotonic; INT64_MAX: nothing waits */
 	int64_t file_written, forgotten;         /* monotonic */
+	bool has_new;                            /* patterns that the file lacks */
+	bool failing;                            /* the file cannot be written */
 	struct tally_batch *gone;                /* rows of those that were forgotten; NULL: none */
 };
 
@@ -115,7 +119,7 @@ static int emit(struct patterns *patterns, bool seen)
 
 /* ---- The file ---------------------------------------------------------------------- */
 
-static void save(struct patterns *patterns)
+static void save(struct patterns *patterns, int64_t now)
 {
 	struct tally_ctx *ctx = patterns->ctx;
 	struct tally_batch *batch = tally_batch_new(ctx, &patterns_kept_table);
@@ -130,13 +134,32 @@ static void save(struct patterns *patterns)
 		r = tally_batch_encode(ctx, batch, &bytes, &len);
 	if (r == 0)
 		r = state_file_write(ctx, bytes, len);
-	if (r < 0)
+	if (r < 0 && !patterns->failing)
 		tally_log(ctx, TALLY_WARNING,
 			  "cannot save the patterns of log lines, so after a restart they are "
 			  "found anew: %s",
 			  strerror(-r));
 	if (batch)
 		tally_batch_drop(ctx, batch);
+	patterns->failing = r < 0;
+	patterns->file_written = now;
+	patterns->file_due = INT64_MAX;
+	patterns->has_new = false;
+}
+
+/* The more there are, the longer the file, and the less often it is written. */
+static int64_t new_interval(const struct patterns *patterns)
+{
+	int64_t interval = patterns->tree.n_patterns * file_new_each;
+	if (interval < file_new_interval)
+		return file_new_interval;
+	return interval < file_interval ? interval : file_interval;
+}
+
+void patterns_save_new(struct patterns *patterns, int64_t now)
+{
+	if (patterns->has_new && now >= patterns->file_written + new_interval(patterns))
+		save(patterns, now);
 }
 
 static char *copy_cell(const struct tally_cell *cell)
@@ -201,11 +224,9 @@ static void load(struct patterns *patterns)
 
 /* ---- Lines ------------------------------------------------------------------------- */
 
-/* The first that is due of those that wait. */
 static void set_due(int64_t *due, int64_t at)
 {
-	if (*due > at)
-		*due = at;
+	*due = clock_earlier(*due, at);
 }
 
 /* ---- Making room ------------------------------------------------------------------- */
@@ -306,14 +327,19 @@ enum pattern_result patterns_take(struct patterns *patterns, const struct patter
 	struct pattern *pattern = pattern_tree_add(&patterns->tree, service, &words, &changed);
 	if (!pattern && words.n && forget(patterns, service, line->time))
 		pattern = pattern_tree_add(&patterns->tree, service, &words, &changed);
-	if (!pattern || (!pattern->data && !begin(pattern, line)))
+	bool is_new = pattern && !pattern->data;
+	if (!pattern || (is_new && !begin(pattern, line)))
 		return words.n ? PATTERN_FULL : PATTERN_NONE;
 	struct pattern_facts *facts = pattern->data;
 	int64_t now = changed || !facts->seen ? tally_monotonic(patterns->ctx) : 0;
-	if (changed)
+	if (changed) {
 		set_due(&patterns->changed_due, now + emit_interval);
+		set_due(&patterns->file_due,
+			now + (is_new ? new_interval(patterns) : file_interval));
+	}
 	if (!facts->seen)
 		set_due(&patterns->seen_due, now + seen_interval);
+	patterns->has_new |= is_new;
 	facts->changed |= changed;
 	facts->seen = true;
 	if (line->time > facts->last_seen)
@@ -326,30 +352,24 @@ enum pattern_result patterns_take(struct patterns *patterns, const struct patter
 
 int64_t patterns_due(const struct patterns *patterns)
 {
-	int64_t due = patterns->changed_due;
-	set_due(&due, patterns->seen_due);
-	set_due(&due, patterns->file_due);
-	return due;
+	return clock_earlier(patterns->changed_due,
+			     clock_earlier(patterns->seen_due, patterns->file_due));
 }
 
 int patterns_flush(struct patterns *patterns, int64_t now, bool all)
 {
 	bool seen = all || now >= patterns->seen_due;
 	int r = 0;
+	if (seen && patterns->seen_due != INT64_MAX)
+		set_due(&patterns->file_due, patterns->file_written + file_seen_interval);
+	/* First, so that after a crash no later row contradicts those handed over below. */
+	if (patterns->file_due != INT64_MAX && (all || now >= patterns->file_due))
+		save(patterns, now);
 	if (seen || now >= patterns->changed_due) {
-		if (patterns->changed_due != INT64_MAX)
-			set_due(&patterns->file_due, patterns->file_written + file_interval);
-		else if (patterns->seen_due != INT64_MAX)
-			set_due(&patterns->file_due, patterns->file_written + file_seen_interval);
 		patterns->changed_due = INT64_MAX;
 		if (seen)
 			patterns->seen_due = INT64_MAX;
 		r = emit(patterns, seen);
-	}
-	if (patterns->file_due != INT64_MAX && (all || now >= patterns->file_due)) {
-		save(patterns);
-		patterns->file_written = now;
-		patterns->file_due = INT64_MAX;
 	}
 	return r;
 }
@@ -371,6 +391,9 @@ int patterns_open(struct tally_ctx *ctx, uint32_t max, struct patterns **ret)
 		return -ENOMEM;
 	}
 	load(patterns);
+	/* A crash may have come between the file and the rows. */
+	if (patterns->tree.n_patterns > 0)
+		set_due(&patterns->changed_due, tally_monotonic(ctx) + emit_interval);
 	*ret = patterns;
 	return 0;
 }

@@ -2,8 +2,9 @@
  * The patterns of an instance: which one a line has, rows of log_patterns for those that are new or
  * have changed, and a file that keeps them over a restart.  On the input's thread.
  *
- *	ingest.c   patterns_take()    for each line
- *	session.c  patterns_open(), patterns_flush(), patterns_close()
+ *	log_rows.c    patterns_take()      for each line
+ *	ingest.c      patterns_save_new()  before rows are handed over
+ *	log_common.c  patterns_open(), patterns_flush(), patterns_close()
  */
 #ifndef TALLYD_PATTERNS_H
 #define TALLYD_PATTERNS_H
@@ -33,6 +34,10 @@ enum pattern_result {
 
 enum pattern_result patterns_take(struct patterns *patterns, const struct pattern_line *line,
 				  char ret_id[PATTERN_ID_SIZE]);
+
+/* Writes the file if it lacks patterns, so that after a crash they are not made again by later
+ * lines; not more often than once a second.  Monotonic time. */
+void patterns_save_new(struct patterns *patterns, int64_t now);
 
 /* Hands over rows of what is new or changed, and writes the file; each when it is due, or all.
  * Monotonic time.  What tally_emit() returned. */
