@@ -42,6 +42,7 @@ static void retry(struct cri_follow *follow)
 static void rows_lost(struct cri_follow *follow)
 {
 	ingest_drop_rows(&follow->ingest);
+	follow->done = false;
 	retry(follow);
 	ingest_load_position(&follow->ingest);
 }

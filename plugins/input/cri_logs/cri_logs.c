@@ -46,8 +46,7 @@ static const struct tally_option cri_logs_options[] = {
 	 .fallback = "5s",
 	 .accepts = "100ms..5min",
 	 .help = "how often to look for containers that are new or gone; lines of a new one are "
-		 "not "
-		 "lost meanwhile",
+		 "not lost meanwhile",
 	 .type = TALLY_OPT_DURATION,
 	 .offset = offsetof(struct cri_logs_config, scan_interval)},
 	LOG_OPTIONS(offsetof(struct cri_logs_config, log)),

@@ -91,7 +91,7 @@ static void remove_done(struct cri_logs *logs)
 		if (follow->done)
 			cri_follow_flush(follow);
 		/* Not if its last rows were refused: then it is read again. */
-		if (follow->done && !follow->ingest.rows.batch)
+		if (follow->done)
 			cri_follow_destroy(follow);
 		else
 			logs->follows[kept++] = follow;
