@@ -43,18 +43,13 @@ bool cri_name_read(const char *path, struct cri_name *ret)
 	return true;
 }
 
-bool cri_is_id(const char *text, size_t len)
-{
-	return len >= ID_MIN && len <= ID_MAX && strspn(text, hex_digits) >= len;
-}
-
 bool cri_id_of_link(const char *name, char ret[CRI_ID_SIZE])
 {
 	const char *id = strrchr(name, '-'), *end = strrchr(name, '.');
 	if (!id || !end || end < id || strcmp(end, ".log") != 0)
 		return false;
 	size_t len = (size_t)(end - ++id);
-	if (!cri_is_id(id, len))
+	if (len < ID_MIN || len > ID_MAX || strspn(id, hex_digits) != len)
 		return false;
 	snprintf(ret, CRI_ID_SIZE, "%.*s", (int)len, id);
 	return true;

@@ -30,8 +30,6 @@ struct cri_name {
 bool cri_name_read(const char *path, struct cri_name *ret);
 /* The id at the end of a link's name; false: there is none. */
 bool cri_id_of_link(const char *name, char ret[CRI_ID_SIZE]);
-/* 12 to 64 hex digits. */
-bool cri_is_id(const char *text, size_t len);
 
 /* NAMESPACE_POD_CONTAINER: names a container for a person; cut if it is longer. */
 void cri_name_full(const struct cri_name *name, char ret[CRI_TEXT_SIZE]);
