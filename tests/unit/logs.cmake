@@ -17,3 +17,4 @@ tallyd_unit_test(docker_logs_states SOURCES unit/test_docker_logs_states.c
 tallyd_unit_test(patterns SOURCES unit/test_patterns.c LIBRARIES docker_logs_objects)
 tallyd_unit_test(cri_name SOURCES unit/test_cri_name.c LIBRARIES cri_logs_objects)
 tallyd_unit_test(cri_follow SOURCES unit/test_cri_follow.c LIBRARIES cri_logs_objects)
+tallyd_unit_test(markers SOURCES unit/test_markers.c LIBRARIES markers_objects)

@@ -5,9 +5,9 @@
  * whoever may write to the folder may set markers, nothing listens, and a marker that is set while
  * the daemon is down waits.
  *
- * What can fail: a file that is no marker is removed, counted and logged; a row that is not taken
- * leaves its file for the next time.  A file that outlives its row, after a crash, gives the same
- * row again.  The instance's thread.
+ * What can fail: a file that is no marker is removed, counted and logged; without memory or
+ * descriptors, or if a row is not taken, files stay for the next time.  A file that outlives its
+ * row, after a crash, gives the same row again.  The instance's thread.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -85,7 +85,7 @@ static int take_marker(struct markers *markers, int folder, const char *name,
 	char text[MARKERS_FILE];
 	ssize_t len = read_marker(folder, name, text);
 	int r = len < 0 ? (int)len : add_marker(markers, batch, text, (size_t)len);
-	if (r == 0 || r == -ENOMEM)
+	if (r == 0 || r == -ENOMEM || r == -EMFILE || r == -ENFILE)
 		return r;
 	tally_count(markers->ctx, METRIC_INVALID, 1);
 	tally_log(markers->ctx, TALLY_WARNING, "%s/%.100s is not a marker, and is removed: %s",
@@ -126,7 +126,7 @@ static int hand_over(struct markers *markers, DIR *folder, struct tally_batch *b
 			unlinkat(dirfd(folder), names[i], 0);
 		free(names[i]);
 	}
-	return n < 0 ? tally_fail(markers->ctx, -n, "no memory for markers") : r;
+	return n < 0 ? tally_fail(markers->ctx, -n, "%s: %s", markers->path, strerror(-n)) : r;
 }
 
 static int markers_gather(void *arg)
@@ -178,8 +178,8 @@ static int markers_create(struct tally_ctx *ctx, const void *config, void **ret_
 static const struct tally_option markers_options[] = {
 	{.name = "path",
 	 .help = "the folder into which `tallyd mark` puts markers: whoever may write there may "
-		 "set "
-		 "them; default: markers in the state directory, which is where that command looks",
+		 "set them; default: markers in the state directory, which is where that command "
+		 "looks",
 	 .type = TALLY_OPT_STRING,
 	 .offset = offsetof(struct markers_config, path)},
 	{0}};
