@@ -77,9 +77,30 @@ static void the_last_rows_of_one_that_is_gone_are_read_again_if_they_were_refuse
 	end(&s);
 }
 
+static void a_file_that_cannot_be_watched_is_tried_again(void **state)
+{
+	struct story s;
+	(void)state;
+	begin(&s, "2026-01-02T03:04:05.000000001Z stdout F one\n");
+	struct cri_follow *follow = cri_follow_create(&s.reading, &s.container, true);
+	assert_non_null(follow);
+	int inotify_fd = s.reading.inotify_fd;
+	s.reading.inotify_fd = -1;
+	read_all(&s, follow, CLOCK_MINUTE);
+	assert_null(follow->file.log);
+	assert_non_null(strstr(fake_host_log(s.host, TALLY_WARNING), "trying it again"));
+	s.reading.inotify_fd = inotify_fd;
+	read_all(&s, follow, 2 * CLOCK_MINUTE);
+	assert_true(follow->file.watch >= 0);
+	cri_follow_destroy(follow);
+	assert_int_equal(fake_host_rows(s.host, "container_logs"), 1);
+	end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_file_that_cannot_be_watched_is_tried_again),
 		cmocka_unit_test(
 			the_last_rows_of_one_that_is_gone_are_read_again_if_they_were_refused),
 	};

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
@@ -24,7 +25,20 @@ void source_file_notices(int inotify_fd, void (*each)(void *arg, int watch), voi
 		}
 }
 
-static void set_watch(struct source_file *source)
+const char *source_file_reason(int error)
+{
+	switch (error) {
+	case ENOTSUP:
+		return "the rotated file needed is compressed";
+	case ENOSPC:
+		return "no inotify watch is left (sysctl fs.inotify.max_user_watches)";
+	default:
+		return strerror(error);
+	}
+}
+
+/* 0, also if nothing is at the path at this moment; -errno. */
+static int set_watch(struct source_file *source)
 {
 	if (source->watch >= 0)
 		inotify_rm_watch(source->inotify_fd, source->watch);
@@ -32,6 +46,7 @@ static void set_watch(struct source_file *source)
 	 * hold it open, and that raises no other event. */
 	source->watch = inotify_add_watch(source->inotify_fd, source->log->path,
 					  IN_MODIFY | IN_MOVE_SELF | IN_DELETE_SELF | IN_ATTRIB);
+	return source->watch < 0 && errno != ENOENT ? -errno : 0;
 }
 
 int source_file_open(struct source_file *source, const char *path, int inotify_fd,
@@ -47,8 +62,10 @@ int source_file_open(struct source_file *source, const char *path, int inotify_f
 		return r;
 	}
 	*source = (struct source_file){log, inotify_fd, .watch = -1, .pending = true};
-	set_watch(source);
-	return 0;
+	r = set_watch(source);
+	if (r < 0)
+		source_file_close(source);
+	return r;
 }
 
 void source_file_close(struct source_file *source)

@@ -23,9 +23,12 @@ struct source_file {
  * meant, since the kernel has dropped some. */
 void source_file_notices(int inotify_fd, void (*each)(void *arg, int watch), void *arg);
 
-/* 0; -ENOTSUP: a file that is needed is compressed; -EAGAIN: it is being rotated; -errno. */
+/* 0; -ENOTSUP: a file that is needed is compressed; -EAGAIN: it is being rotated; -ENOSPC: it
+ * cannot be watched; -errno. */
 int source_file_open(struct source_file *source, const char *path, int inotify_fd,
 		     const struct log_begin *begin);
+/* Why it was not opened. */
+const char *source_file_reason(int error);
 /* Without an open file it does nothing. */
 void source_file_close(struct source_file *source);
 

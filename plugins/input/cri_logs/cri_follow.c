@@ -64,7 +64,7 @@ static void open_file(struct cri_follow *follow)
 		if (r == -ELOOP)
 			report(follow, "it is a link; logs of Docker are read by docker_logs");
 		else if (r != -ENOENT)
-			report(follow, strerror(-r));
+			report(follow, source_file_reason(-r));
 		follow->done = follow->gone;
 		retry(follow);
 		return;

@@ -226,9 +226,10 @@ static void open_source(struct follower *follower)
 	if (r < 0 &&
 	    (logs->config->source != SOURCE_FILE || r == -EBADMSG || logs->inotify_fd < 0)) {
 		input = open_api(follower);
-	} else if (r == -ENOENT || r == -EAGAIN || r == -ENOMEM || r == -EMFILE || r == -ENFILE) {
+	} else if (r == -ENOENT || r == -EAGAIN || r == -ENOMEM || r == -EMFILE || r == -ENFILE ||
+		   r == -ENOSPC) {
 		input = LOG_REFUSED;
-		snprintf(why, sizeof(why), "%s: %s", follower->path, strerror(-r));
+		snprintf(why, sizeof(why), "%s: %s", follower->path, source_file_reason(-r));
 	} else if (r < 0) {
 		input = LOG_UNREADABLE;
 		if (follower->path)

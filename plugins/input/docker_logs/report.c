@@ -49,8 +49,7 @@ void report_file_not_opened(struct docker_logs *logs, const char *path, int erro
 {
 	if (!logs->reported_no_file && logs->config->source != SOURCE_FILE)
 		tally_log(logs->ctx, TALLY_INFO, "%s: %s; using the API instead%s", path,
-			  error == ENOTSUP ? "the rotated file needed is compressed"
-					   : strerror(error),
+			  source_file_reason(error),
 			  error == ENOENT && logs->config->host_root
 				  ? " (docker run -v "
 				    "/var/lib/docker/containers:/host/var/lib/docker/containers:ro)"
