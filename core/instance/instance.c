@@ -264,6 +264,7 @@ int instance_create(const struct instance_setup *setup, struct instance **ret, s
 	instance->plugin = plan->plugin;
 	instance->up = plugin_metrics_announce(setup->services->metrics, plan->plugin, plan->name,
 					       plan_kind_name(plan->kind));
+	instance->failing = plugin_metrics_failing(setup->services->metrics, plan->name);
 	pthread_mutex_init(&instance->lock, NULL);
 	trouble_init(&instance->trouble);
 	instance_announce(instance);
@@ -373,6 +374,7 @@ void instance_destroy(struct instance *instance)
 		crash_leave(before);
 	}
 	plugin_api_destroy(instance->api);
+	metric_set(instance->failing, 0);
 	pthread_mutex_destroy(&instance->lock);
 	trouble_done(&instance->trouble);
 	free(instance);
@@ -437,6 +439,12 @@ bool instance_trouble(struct instance *instance, struct trouble_state *ret)
 	if (trouble_read(&instance->trouble, ret))
 		return true;
 	return instance->delivery && delivery_trouble(instance->delivery, ret);
+}
+
+void instance_count_trouble(struct instance *instance)
+{
+	struct trouble_state state;
+	metric_set(instance->failing, instance_trouble(instance, &state));
 }
 
 /* Read without a lock, while the thread hangs: name and since may belong to two calls in a row,

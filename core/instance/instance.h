@@ -61,6 +61,8 @@ bool instance_tried(const struct instance *instance);       /* start() has retur
 uint64_t instance_waiting(const struct instance *instance); /* rows; of an output that writes */
 /* What is wrong with it now; false: nothing that is known. */
 bool instance_trouble(struct instance *instance, struct trouble_state *ret);
+/* Puts that into its metric; each second. */
+void instance_count_trouble(struct instance *instance);
 /* Says what holds it up: the plugin's function that it is in, and for how long. */
 void instance_describe_call(const struct instance *instance, char *ret, size_t size);
 

@@ -16,7 +16,7 @@ struct instance {
 	struct api *api;
 	void *self;
 	struct delivery *delivery; /* of an output that writes; NULL: it is none */
-	struct metric *up;
+	struct metric *up, *failing;
 	struct call call;       /* of its thread */
 	struct trouble trouble; /* starting, gathering or following fails */
 	pthread_t thread;

@@ -67,3 +67,11 @@ struct metric *plugin_metrics_announce(struct metrics *metrics, const struct tal
 	metric_set(up, 0);
 	return up;
 }
+
+struct metric *plugin_metrics_failing(struct metrics *metrics, const char *instance_name)
+{
+	char labels[HOST_LABELS_SIZE] = "";
+	metrics_label(labels, sizeof(labels), "instance", instance_name);
+	return metrics_gauge(metrics, "tallyd_instance_failing", labels, NULL,
+			     "1 while it cannot start, gather, follow or write.");
+}

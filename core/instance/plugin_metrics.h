@@ -17,4 +17,7 @@ int plugin_metrics_create(struct metrics *metrics, const struct tally_plugin *pl
 struct metric *plugin_metrics_announce(struct metrics *metrics, const struct tally_plugin *plugin,
 				       const char *instance_name, const char *kind);
 
+/* tallyd_instance_failing, 0 as yet. */
+struct metric *plugin_metrics_failing(struct metrics *metrics, const char *instance_name);
+
 #endif

@@ -66,6 +66,12 @@ static void daemon_begin_anew(struct daemon *daemon, int64_t now)
 		daemon->anew_due = now + daemon_anew_pause;
 }
 
+static void daemon_count_trouble(const struct daemon *daemon)
+{
+	for (size_t i = 0; i < daemon->n_instances; i++)
+		instance_count_trouble(daemon->instances[i]);
+}
+
 /* The watchdog first and at every turn; the rest once a second. */
 void daemon_housekeeping(struct daemon *daemon)
 {
@@ -82,6 +88,7 @@ void daemon_housekeeping(struct daemon *daemon)
 	daemon_keep_socket(daemon);
 	daemon_save_positions(daemon);
 	daemon_begin_anew(daemon, now);
+	daemon_count_trouble(daemon);
 }
 
 /* SIGHUP only leaves a mark: the loop that waits here may be in the middle of a reload or a stop,

@@ -36,6 +36,7 @@ tallyd_integration_test(changes)
 tallyd_integration_test(images)
 tallyd_integration_test(alert_rules BESIDE)
 tallyd_integration_test(notify BESIDE)
+tallyd_integration_test(self BESIDE)
 
 # Plugins that break the rules, for `tallyd plugins test`.  Made as others make theirs: without
 # sanitizers.

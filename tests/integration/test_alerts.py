@@ -1,5 +1,5 @@
 """What docs/ tells people to alert on is there from the start: a counter that appears with its first
-increment never shows an increase.  No store is reached and no row has come."""
+increment never shows an increase.  No row but tallyd's own has come."""
 
 import re
 import subprocess
@@ -23,6 +23,7 @@ endpoint = unix://{dir}/nobody.sock
 [input.cri_logs]
 links = {dir}/nobody
 [input.markers]
+[input.self]
 [input.exec]
 command = /bin/true
 [output.exec]
@@ -55,6 +56,10 @@ tests:
         values: '10x20'
       - series: 'tallyd_buffer_capacity_bytes{instance="a:7420",buffer="buffer.batch"}'
         values: '100x20'
+      - series: 'tallyd_host_age_seconds{instance="a:7420",host="db1"}'
+        values: '15x10 60+60x10'
+      - series: 'tallyd_host_age_seconds{instance="a:7420",host="db2"}'
+        values: '15x20'
     alert_rule_test:
       - {eval_time: 10m, alertname: TallydRowsDropped, exp_alerts: []}
       - eval_time: 15m
@@ -65,17 +70,26 @@ tests:
               summary: "tallyd on a:7420 drops rows (buffer_full)"
               description: "Rows of input.docker_logs are being lost: 1 a second. docs/data-path.md explains each reason."
       - {eval_time: 15m, alertname: TallydBufferHalfFull, exp_alerts: []}
+      - {eval_time: 10m, alertname: TallydHostSilent, exp_alerts: []}
+      - eval_time: 15m
+        alertname: TallydHostSilent
+        exp_alerts:
+          - exp_labels: {severity: page, host: db1}
+            exp_annotations:
+              summary: "Nothing has been heard of db1 for 5m 0s"
+              description: "It is down, tallyd on it does not run, or its rows do not reach the store: `tallyd status` there says which."
 """
 
 # Of plugins that are examples and not built in, a family that is named by its beginning, what
-# /metrics/containers says of a container, and what is no metric: a cookie, a function of CMake.
+# /metrics/containers says of a container, and what is no metric: a table, a cookie, a function of CMake.
 ELSEWHERE = re.compile(r"tallyd_uptime_|tallyd_docker_logs_engine_$|tallyd_container_labels_cut$|"
-                       r"tallyd_session$|tallyd_add_plugin$")
+                       r"tallyd_self$|tallyd_session$|tallyd_add_plugin$")
 
 
 @pytest.fixture(scope="module")
 def metrics(tmp_path_factory):
     daemon = Tallyd(tmp_path_factory.mktemp("alerts"), SECTIONS).start()
+    daemon.wait(lambda: daemon.metric("tallyd_host_age_seconds") > 0, "the host's age is told")
     found = daemon.metrics()
     yield found
     daemon.stop()

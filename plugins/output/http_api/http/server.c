@@ -35,6 +35,7 @@
 #include "live/sse_client.h"
 #include "http/sign_in.h"
 #include "http/tls.h"
+#include "query/host_ages.h"
 #include "routes/endpoint.h"
 
 enum {
@@ -51,6 +52,7 @@ struct server {
 	struct MHD_Daemon *daemon;
 	struct live *live;
 	struct dispatch *dispatch;
+	struct host_ages *host_ages;
 	struct auth auth;
 	struct connections *connections;
 	struct sender sender;
@@ -183,6 +185,7 @@ static enum MHD_Result server_dispatch(struct server *server, struct request *re
 		request_context(request, server->ctx, server->config, &request->builder);
 	struct visitor visitor = {&server->auth, request, connection};
 	context.visitor = &visitor;
+	context.host_ages = server->host_ages;
 	if (arguments_read(&context, &request->endpoint->params, &request->args) < 0)
 		return server_queue(server, request, connection);
 	if (request->endpoint->direct)
@@ -347,6 +350,7 @@ static void server_free(struct server *server)
 	for (int i = 0; i < ROUTES_MAX; i++)
 		response_drop(server->fixed[i]);
 	connections_close(server->connections);
+	host_ages_close(server->host_ages);
 	dispatch_free(server->dispatch);
 	live_free(server->live);
 	tokens_close(server->auth.tokens);
@@ -364,6 +368,8 @@ static int server_prepare(struct server *server)
 	int r = connections_open(server->ctx, server->config, &server->connections);
 	server->sender =
 		(struct sender){.config = server->config, .connections = server->connections};
+	if (r == 0)
+		r = host_ages_open(server->ctx, server->config, &server->host_ages);
 	if (r == 0)
 		r = live_open(server->ctx, server->config, &server->live);
 	if (r < 0)

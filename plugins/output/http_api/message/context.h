@@ -17,6 +17,7 @@
 struct endpoint;
 struct catalog_cache;
 struct catalog;
+struct host_ages;
 struct live;
 struct visitor;
 
@@ -37,7 +38,8 @@ struct context {
 	unsigned scopes;                    /* of who asks: a bit per enum http_class */
 	bool (*abandoned)(const void *arg); /* no client waits any more */
 	const void *abandoned_arg;
-	struct visitor *visitor; /* of routes that sign in and out; else NULL */
+	struct visitor *visitor; /* of direct routes, as the next; else NULL */
+	struct host_ages *host_ages;
 	struct response_builder *builder;
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "message/exposition.h"
+#include "query/host_ages.h"
 #include "routes/endpoint.h"
 
 struct exposition {
@@ -36,5 +37,6 @@ int metrics_text(struct context *context)
 	struct exposition exposition = {.text = &context->builder->body};
 	context->builder->type = content_type_metrics;
 	tally_samples(context->ctx, write_sample, &exposition);
+	host_ages_write(context->host_ages, &context->builder->body);
 	return 0;
 }
