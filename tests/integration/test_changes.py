@@ -2,6 +2,7 @@
 restarts of the daemon."""
 
 import json
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -230,6 +231,42 @@ def test_a_deployment_that_leaks_is_told_and_so_is_its_rollback(tallyd, engine):
     shop.daemon.wait(lambda: shop.says("  image web:2 → web:1", "better  memory grows by ", "better  error lines ", "no longer in its log:"),
                      "so it is in words")
     shop.daemon.wait(lambda: shop.alerts() == ["firing", "resolved"], "the alert is over, and fired once")
+
+
+def test_another_engine_or_kernel_and_a_reboot_are_changes_of_the_host(tallyd, fake_engine):
+    """A clock that is set is no reboot; a reboot is one, also between two starts of the daemon."""
+    boot = int(Path("/proc/stat").read_text().partition("btime ")[2].split()[0])
+
+    def hosts():
+        return daemon.json(f"/api/v1/changes?kind=host&from={boot - 60}")["data"]
+
+    def differing():
+        return sorted(name for row in hosts() for name in row["after"] if row["before"][name] != row["after"][name])
+
+    fake_engine.version["KernelVersion"] = "5.10.0"
+    daemon = tallyd(sections(fake_engine)).start()
+    path = daemon.state_dir / "input.docker_status.changes"
+    daemon.wait(lambda: "5.10.0" in path.read_text(), "the host is known")
+    daemon.stop()
+    state = json.loads(path.read_text())
+    state["host"]["boot"] -= 7200  # as if the clock had been set
+    path.write_text(json.dumps(state))
+    fake_engine.version["Version"] = "26.1.5"
+    daemon.start()
+    daemon.wait(lambda: differing() == ["engine"], "the engine was upgraded")
+    fake_engine.mode = "broken"
+    daemon.says("the connection was cut")
+    fake_engine.version["KernelVersion"] = "6.1.0"
+    fake_engine.mode = "good"
+    daemon.wait(lambda: differing() == ["engine", "kernel"], "so was the kernel")
+    daemon.stop()
+    state = json.loads(path.read_text())
+    state["boot_id"] = "that before"
+    path.write_text(json.dumps(state))
+    daemon.start()
+    daemon.wait(lambda: differing() == ["boot", "engine", "kernel"], "the machine was booted")
+    booted = min(hosts(), key=lambda row: row["time"])
+    assert abs(booted["after"]["boot"] - boot) <= 1 and booted["before"]["boot"] < boot - 7000
 
 
 def test_marks_are_rows_also_those_set_while_nobody_ran(tallyd):

@@ -8,7 +8,7 @@ from browser import Browser
 from dashboard import DIST, axe, npm, workshop
 from daemon import STORED, Tallyd, stored_in
 from pg import Postgres
-from waiting import wait_for
+from waiting import wait_for, wait_for_value
 
 FILES = ["dashboard.css", "dashboard.js", "icon.svg", "index.html"]
 LIMIT = 200 * 1024
@@ -376,7 +376,7 @@ def test_one_stream_carries_all_pages_and_no_line_is_lost_between_them(page):
     for name in ("logs", "container/talker", "containers", "logs"):
         browser.run(f"location.hash = '#/{name}'")
         browser.wait(PAGES.get(name.replace("talker", "web")), name)
-        wait_for(lambda: page.daemon.metric("tallyd_http_api_streams") == 1, 20, f"{name}: one stream is open")
+        wait_for_value(lambda: page.daemon.metric("tallyd_http_api_streams"), 1, f"{name}: streams")
         if name == "containers":
             continue
         last = browser.wait(f"{numbers}.at(-1)", f"{name}: there are lines")

@@ -69,7 +69,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def answer(self, path):
-        routes = {"/_ping": b"OK", "/version": VERSION, "/containers/json": [LISTED],
+        routes = {"/_ping": b"OK", "/version": self.server.version, "/containers/json": [LISTED],
                   f"/containers/{ID}/json": INSPECTED}
         for end, answer in routes.items():
             if path.endswith(end):
@@ -138,6 +138,7 @@ class FakeEngine(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         super().__init__(str(path), Handler)
         self.path = str(path)
         self.mode = "good"
+        self.version = dict(VERSION)
         self.over = threading.Event()
         self.silenced = threading.Event()
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()

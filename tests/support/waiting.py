@@ -27,3 +27,14 @@ def wait_for(condition, seconds=20, what=None, every=0.05):
         if time.monotonic() > end:
             raise AssertionError(f"not within {seconds} s: {what or condition} ({last})")
         time.sleep(every)
+
+
+def wait_for_value(read, expected, what, seconds=20):
+    """Returns once read() gives this value; what it gave last is told otherwise."""
+    def given():
+        value = read()
+        if value != expected:
+            raise AssertionError(f"{value!r}, not {expected!r}")
+        return True
+
+    wait_for(given, seconds, what)

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/boot.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "spool_file.h"
@@ -250,11 +251,10 @@ static int spool_note_boot(struct spool_store *store, const char *boot)
 /* Restores the sums and the sequence, and records this boot: an empty boot means a clean stop. */
 static int spool_go_on(struct spool_store *store, const struct spool_past *past)
 {
-	char boot[64] = "";
-	auto_fclose FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-	if (!file || !fgets(boot, sizeof(boot), file))
+	char boot[BOOT_ID_SIZE];
+	boot_id(boot);
+	if (!boot[0])
 		snprintf(boot, sizeof(boot), "unknown");
-	boot[strcspn(boot, "\n'")] = '\0';
 	store->producer = strdup(past->producer);
 	if (!store->producer)
 		return tally_fail(store->ctx, ENOMEM, "no memory");

@@ -7,9 +7,10 @@
 
 #include <stdint.h>
 
-enum { STORE_BOOT_SIZE = 40 };
+#include "base/boot.h"
+
 struct store_uptime {
-	char boot[STORE_BOOT_SIZE]; /* which boot of which machine; "": not known */
+	char boot[BOOT_ID_SIZE]; /* which boot of which machine; "": not known */
 	int64_t ns;
 };
 void store_uptime_read(struct store_uptime *ret);

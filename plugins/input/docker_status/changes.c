@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/boot.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/rfc3339.h"
@@ -484,18 +485,21 @@ static void see_host(struct changes *changes, int64_t time)
 {
 	const struct docker_engine *engine = docker_engine(changes->docker);
 	const json_t *old = json_object_get(changes->root, "host");
+	const char *old_id = json_tree_text(changes->root, "boot_id");
 	int64_t boot = boot_time(changes), known = number_of(old, "boot");
-	/* It is computed from the clock, and a second off now and then; one that is set by more
-	 * than an hour looks like a reboot. */
-	bool rebooted = known && boot && llabs(boot - known) > 60;
+	char id[BOOT_ID_SIZE];
+	boot_id(id);
+	/* When that was is computed from the clock, which may be set meanwhile; which it was is
+	 * not. */
+	bool rebooted = known && boot && old_id && id[0] && strcmp(old_id, id) != 0;
 	json_t *now =
 		json_pack("{s:s, s:s, s:I}", "engine", engine->version, "kernel", engine->kernel,
 			  "boot", (json_int_t)(known && !rebooted ? known : boot));
-	if (!engine->version[0] || !now || (old && json_equal(old, now))) {
+	if (!engine->version[0] || !now) {
 		json_decref(now);
 		return;
 	}
-	if (old) {
+	if (old && !json_equal(old, now)) {
 		const struct change change = {.kind = "host",
 					      .time = rebooted ? boot * CLOCK_SECOND : time,
 					      .before = json_deep_copy(old),
@@ -503,6 +507,8 @@ static void see_host(struct changes *changes, int64_t time)
 		add_change(changes, &change);
 	}
 	changes_set(changes, changes->root, "host", now);
+	if (id[0])
+		changes_set(changes, changes->root, "boot_id", json_string(id));
 }
 
 /* ---- Scans and events ------------------------------------------------------------------ */
