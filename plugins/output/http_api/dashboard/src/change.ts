@@ -16,7 +16,7 @@ export interface Change {
   after: Parts;
 }
 
-export type Urgency = "ok" | "look" | "act";
+type Urgency = "ok" | "look" | "act";
 
 interface Kind {
   title: string;

@@ -37,7 +37,7 @@ interface Said {
   after: number | null;
 }
 
-export interface Effect {
+interface Effect {
   change: Change;
   window: number;
   containers: number;

@@ -57,7 +57,7 @@ export function makeService(name: string, rows: Row[]): Service {
 }
 
 /** Of the containers that are there; and those that only the store knows any more. */
-export function servicesOf(rows: Iterable<Row>, host: string | undefined, past: string[]): Service[] {
+function servicesOf(rows: Iterable<Row>, host: string | undefined, past: string[]): Service[] {
   const found = new Map<string, Row[]>(past.map((name) => [name, []]));
   for (const row of rows) {
     if ((host && row.info.host !== host) || row.info.gone_at) continue;

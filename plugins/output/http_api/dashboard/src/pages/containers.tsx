@@ -182,7 +182,7 @@ const highest = (rows: Row[], of: "cpu" | "mem") => {
   return most || undefined;
 };
 
-export function useOutdated(): Map<string, string> {
+function useOutdated(): Map<string, string> {
   const asked = useAsked("outdated", () => get<Page<Version>>("/images/versions", { outdated: "yes", limit: 1000 }), 60_000);
   return useMemo(() => {
     const found = new Map<string, string>();

@@ -17,7 +17,7 @@ const TELLING = ["image", "config", "limits", "mounts", "env_names", "network", 
 const SINCE: [string, number][] = [["now-5m", 300], ["now-15m", 900], ["now-1h", 3600], ["now-6h", 21600], ["now-24h", 86400]];
 const NEVER = "no";
 
-export interface Pattern {
+interface Pattern {
   host: string;
   service: string;
   id: string;
@@ -31,7 +31,7 @@ export interface Pattern {
   lines_before: number | null;
 }
 
-export interface Patterns {
+interface Patterns {
   data: Pattern[];
   total: number;
   counted_until: string | null;
