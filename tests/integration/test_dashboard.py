@@ -376,7 +376,8 @@ def test_one_stream_carries_all_pages_and_no_line_is_lost_between_them(page):
     for name in ("logs", "container/talker", "containers", "logs"):
         browser.run(f"location.hash = '#/{name}'")
         browser.wait(PAGES.get(name.replace("talker", "web")), name)
-        wait_for_value(lambda: page.daemon.metric("tallyd_http_api_streams"), 1, f"{name}: streams")
+        # One that was left is noticed by the second heartbeat at the latest.
+        wait_for_value(lambda: page.daemon.metric("tallyd_http_api_streams"), 1, f"{name}: streams", 40)
         if name == "containers":
             continue
         last = browser.wait(f"{numbers}.at(-1)", f"{name}: there are lines")
