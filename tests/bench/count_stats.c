@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "cgroup_files.h"
+#include "cgroup/cgroup_files.h"
 #include "counted.h"
 #include "fake_engine.h"
 

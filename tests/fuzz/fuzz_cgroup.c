@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../plugins/input/docker_stats/cgroup_paths.h"
+#include "cgroup/cgroup_paths.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

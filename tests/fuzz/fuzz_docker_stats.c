@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void compute(const struct stats *stats)
 {
 	struct docker_container container = {.status = "Up 5 minutes"};
-	struct stats_baseline baseline = {.time = 1, .container = &container};
+	struct stats_baseline baseline = {.cpu.time = 1, .container = &container};
 	double percent;
 	for (int i = 0; i < 2; i++)
 		if (stats_baseline_cpu(&baseline, stats, &percent) &&

@@ -2,8 +2,7 @@
 set(INPUTS ${PROJECT_SOURCE_DIR}/plugins/input)
 set(COMMON ${PROJECT_SOURCE_DIR}/plugins/common)
 add_library(test_plugin_replay MODULE ${PROJECT_SOURCE_DIR}/tests/integration/plugins/replay.c
-	${INPUTS}/alert/alert_table.c ${INPUTS}/docker_stats/stats_table.c
-	${INPUTS}/docker_status/status_table.c
+	${INPUTS}/alert/alert_table.c
 	${INPUTS}/docker_status/events_table.c ${COMMON}/logs/logs_table.c
 	${COMMON}/patterns/patterns_table.c ${INPUTS}/docker_images/image_tables.c)
 target_include_directories(test_plugin_replay PRIVATE ${INPUTS} ${COMMON})

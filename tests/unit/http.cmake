@@ -33,8 +33,7 @@ tallyd_unit_test(http_images SOURCES unit/test_http_images.c unit/http_fixture.c
 target_include_directories(test_http_images PRIVATE ${INPUTS})
 tallyd_unit_test(http_openapi SOURCES unit/test_http_openapi.c unit/http_schema.c
 	unit/http_fixture.c ${INPUTS}/alert/alert_table.c
-	${INPUTS}/docker_status/events_table.c ${INPUTS}/docker_status/status_table.c
-	${INPUTS}/docker_stats/stats_table.c ${INPUTS}/docker_images/image_tables.c
+	${INPUTS}/docker_status/events_table.c ${INPUTS}/docker_images/image_tables.c
 	LIBRARIES http_api_objects)
 target_include_directories(test_http_openapi PRIVATE ${INPUTS})
 tallyd_unit_test(http_cache SOURCES unit/test_http_cache.c unit/http_fixture.c

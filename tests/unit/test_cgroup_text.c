@@ -3,8 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "../../plugins/input/docker_stats/cgroup_paths.h"
-#include "cgroup_text.h"
+#include "cgroup/cgroup_paths.h"
+#include "cgroup/cgroup_text.h"
 #include "test.h"
 
 static struct cgroup_span span(const char *text)

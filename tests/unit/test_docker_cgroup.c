@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 
 #include "base/clock.h"
-#include "cgroup_files.h"
+#include "cgroup/cgroup_files.h"
 #include "docker_fixture.h"
 #include "docker/docker_list.h"
 #include "test.h"

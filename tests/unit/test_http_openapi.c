@@ -1,9 +1,7 @@
 /* The document, the table of endpoints and live answers say the same. */
 #include <docker_images/image_tables.h>
 #include "logs/logs_table.h"
-#include <docker_stats/stats_table.h>
 #include <docker_status/events_table.h>
-#include <docker_status/status_table.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +10,8 @@
 #include "base/clock.h"
 #include "alert/alert_table.h"
 #include "changes/changes_table.h"
+#include "containers/stats_table.h"
+#include "containers/status_table.h"
 #include "routes/endpoint.h"
 #include "http_fixture.h"
 #include "http_schema.h"

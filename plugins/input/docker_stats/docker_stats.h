@@ -4,7 +4,6 @@
 
 #include "stats_sources.h"
 #include "poll_interval.h"
-#include "stats_table.h"
 
 enum stats_metric { METRIC_FROM_ENGINE = DOCKER_METRICS_END, METRIC_FROM_FILES, METRIC_INTERVAL };
 
@@ -18,14 +17,11 @@ struct stats_config {
 struct stats_poll {
 	struct stats_baseline **targets;
 	uint32_t n;
-	struct tally_batch *batch;
-	const char *host; /* the column `host`, copied into the batch */
-	size_t host_len;
+	struct stats_rows rows;
 	uint32_t read; /* containers read from files */
 	uint32_t answered, failed, hung;
 	int error; /* of the first failure */
 	char reason[FETCH_REASON_SIZE + 64];
-	bool no_memory;
 };
 
 struct docker_stats {

@@ -66,29 +66,16 @@ int stats_baselines_update(struct stats_baselines *baselines, const struct docke
 	return 0;
 }
 
-/* Percent of one core.  The divisor is the time between the samples: system_cpu_usage, by which
- * docker stats divides, advances in steps of 10 ms.  The two agree within 2 %. */
 bool stats_baseline_cpu(struct stats_baseline *baseline, const struct stats *stats,
 			double *ret_percent)
 {
-	const struct json_int *usage = &stats->slots[STATS_CPU_USAGE_NS];
-	int64_t time = stats->slots[STATS_READ_TIME].value, elapsed = 0, used = 0;
-	/* The engine may send any number, so even a difference may overflow. */
-	bool comparable = baseline->time && usage->set &&
-			  !__builtin_sub_overflow(time, baseline->time, &elapsed) &&
-			  !__builtin_sub_overflow(usage->value, baseline->cpu_usage, &used) &&
-			  elapsed > 0 && used >= 0;
+	int64_t elapsed = stats_cpu_advance(&baseline->cpu, stats, ret_percent);
 	/* Younger than the sample before, by its status: it was restarted.  The slack is for the
 	 * time between list and sample, and for "About a minute", which may be nearly two.  Open
 	 * files belong to one run, and need no such check. */
 	int64_t age = docker_status_age(baseline->container->status);
-	comparable &= baseline->files || age < 0 || 2 * age + 3 >= elapsed / CLOCK_SECOND;
-	baseline->time = usage->set ? time : 0;
-	baseline->cpu_usage = usage->value;
 	baseline->strikes = 0;
-	if (comparable)
-		*ret_percent = (double)used * 100 / (double)elapsed;
-	return comparable;
+	return elapsed && (baseline->files || age < 0 || 2 * age + 3 >= elapsed / CLOCK_SECOND);
 }
 
 void stats_baseline_gone(struct stats_baseline *baseline)
@@ -96,7 +83,7 @@ void stats_baseline_gone(struct stats_baseline *baseline)
 	cgroup_files_close(baseline->files);
 	baseline->files = NULL;
 	baseline->source = SAMPLE_NOT_RUNNING;
-	baseline->time = 0;
+	baseline->cpu.time = 0;
 }
 
 int64_t stats_baseline_strike(struct stats_baseline *baseline, int64_t monotonic)

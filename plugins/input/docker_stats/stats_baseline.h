@@ -7,7 +7,8 @@
 #ifndef TALLYD_STATS_BASELINE_H
 #define TALLYD_STATS_BASELINE_H
 
-#include "cgroup_files.h"
+#include "cgroup/cgroup_files.h"
+#include "containers/stats_row.h"
 #include "docker/docker_list.h"
 
 /* Where a container's numbers come from. */
@@ -20,10 +21,9 @@ enum sample_source {
 
 struct stats_baseline {
 	char id[DOCKER_ID_MAX + 1];
-	uint8_t strikes;            /* polls in a row in which it hung */
-	int64_t retry;              /* monotonic ns; not asked before */
-	int64_t time;               /* of the sample; 0: none */
-	int64_t cpu_usage;          /* ns */
+	uint8_t strikes; /* polls in a row in which it hung */
+	int64_t retry;   /* monotonic ns; not asked before */
+	struct stats_cpu cpu;
 	bool hangs;                 /* in this poll */
 	uint8_t source;             /* enum sample_source */
 	uint8_t failures;           /* in a row, to open its files; 2: two or more */

@@ -30,46 +30,15 @@ enum {
 
 /* ---- Rows ---- */
 
-/* Source: calculateMemUsageUnixNoCache() of the docker command: total_inactive_file is subtracted
- * on cgroup v1 and inactive_file on v2, if it is less than the usage. */
-static void put_memory(struct tally_cell *row, const struct stats *stats)
-{
-	const struct json_int *usage = &stats->slots[STATS_MEM_USAGE_BYTES];
-	const struct json_int *limit = &stats->slots[STATS_MEM_LIMIT_BYTES];
-	const struct json_int *inactive = &stats->slots[STATS_INACTIVE_FILE];
-	if (!usage->set)
-		return;
-	int64_t used = usage->value;
-	if (inactive->set && inactive->value > 0 && inactive->value < used)
-		used -= inactive->value;
-	tally_put_int(row, STATS_MEM_USED_BYTES, used);
-	if (limit->set && limit->value > 0)
-		tally_put_real(row, STATS_MEM_PERCENT, (double)used * 100 / (double)limit->value);
-}
-
 static void put_row(struct docker_stats *self, struct stats_baseline *baseline,
 		    const struct stats *stats)
 {
-	struct stats_poll *poll = &self->poll;
-	const struct docker_container *container = baseline->container;
-	size_t id_len = strlen(container->id), name_len = strlen(container->name);
 	double percent;
-	struct tally_cell *row = tally_batch_row(self->ctx, poll->batch);
-	const char *id = tally_batch_copy(self->ctx, poll->batch, container->id, id_len);
-	const char *name = tally_batch_copy(self->ctx, poll->batch, container->name, name_len);
-	poll->no_memory |= !row || !id || !name;
-	if (poll->no_memory)
-		return;
-	tally_put_int(row, STATS_TIME, stats->slots[STATS_READ_TIME].value);
-	tally_put_text_borrowed(row, STATS_HOST, poll->host, poll->host_len);
-	tally_put_text_borrowed(row, STATS_CONTAINER_ID, id, id_len);
-	tally_put_text_borrowed(row, STATS_NAME, name, name_len);
-	for (uint32_t i = STATS_CPU_USAGE_NS; i < STATS_COLUMNS; i++)
-		if (stats->slots[i].set)
-			tally_put_int(row, i, stats->slots[i].value);
-	put_memory(row, stats);
-	if (stats_baseline_cpu(baseline, stats, &percent))
-		tally_put_real(row, STATS_CPU_PERCENT, percent);
+	const struct stats_subject subject = {
+		.id = baseline->container->id,
+		.name = baseline->container->name,
+		.cpu_percent = stats_baseline_cpu(baseline, stats, &percent) ? &percent : NULL};
+	stats_rows_put(&self->poll.rows, &subject, stats);
 }
 
 static void poll_failed(struct docker_stats *self, const struct stats_baseline *baseline, int error,
@@ -218,12 +187,8 @@ static int poll_begin(struct docker_stats *self, int64_t monotonic)
 	struct stats_poll *poll = &self->poll;
 	*poll = (struct stats_poll){0};
 	poll->targets = calloc(self->baselines.n + 1, sizeof(struct stats_baseline *));
-	poll->batch = tally_batch_new(self->ctx, &stats_table);
-	poll->host_len = strlen(tally_hostname(self->ctx));
-	if (poll->batch)
-		poll->host = tally_batch_copy(self->ctx, poll->batch, tally_hostname(self->ctx),
-					      poll->host_len);
-	if (!poll->targets || !poll->host)
+	int r = stats_rows_begin(&poll->rows, self->ctx);
+	if (!poll->targets || r < 0)
 		return tally_fail(self->ctx, ENOMEM, "no memory for a poll");
 	for (uint32_t i = 0; i < self->baselines.n; i++) {
 		struct stats_baseline *baseline = &self->baselines.items[i];
@@ -239,7 +204,7 @@ static int poll_begin(struct docker_stats *self, int64_t monotonic)
 static int poll_emit(struct docker_stats *self)
 {
 	struct stats_poll *poll = &self->poll;
-	if (poll->no_memory)
+	if (poll->rows.no_memory)
 		return tally_fail(self->ctx, ENOMEM, "no memory for a poll's rows");
 	if (poll->failed && !poll->answered && !poll->read)
 		return tally_fail(self->ctx, poll->error, "%s: no stats of %u containers: %s",
@@ -247,10 +212,10 @@ static int poll_emit(struct docker_stats *self)
 	if (poll->failed)
 		tally_log(self->ctx, TALLY_WARNING, "no stats of %u out of %u containers: %s",
 			  poll->failed, self->baselines.n, poll->reason);
-	if (poll->batch->n_rows == 0)
+	if (poll->rows.batch->n_rows == 0)
 		return 0;
-	struct tally_batch *batch = poll->batch;
-	poll->batch = NULL;
+	struct tally_batch *batch = poll->rows.batch;
+	poll->rows.batch = NULL;
 	return tally_emit(self->ctx, batch, NULL, NULL);
 }
 
@@ -266,8 +231,8 @@ int stats_poll(struct docker_stats *self)
 	}
 	if (r == 0)
 		r = poll_emit(self);
-	if (poll->batch)
-		tally_batch_drop(self->ctx, poll->batch);
+	if (poll->rows.batch)
+		tally_batch_drop(self->ctx, poll->rows.batch);
 	free(poll->targets);
 	*poll = (struct stats_poll){0};
 	return r;

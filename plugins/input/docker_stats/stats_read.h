@@ -6,15 +6,7 @@
 #ifndef TALLYD_STATS_READ_H
 #define TALLYD_STATS_READ_H
 
-#include "base/json_reader.h"
-#include "stats_table.h"
-
-/* Slots without a column of their own, from which columns are calculated. */
-enum { STATS_INACTIVE_FILE = STATS_COLUMNS, STATS_READ_TIME, STATS_SLOTS };
-
-struct stats {
-	struct json_int slots[STATS_SLOTS]; /* by column; STATS_READ_TIME in ns since 1970 */
-};
+#include "containers/stats_table.h"
 
 /* Decodes in place, so text is overwritten.  NULL, or what is wrong and at which byte. */
 const char *stats_read(char *text, size_t len, struct stats *ret, size_t *ret_offset);

@@ -27,7 +27,7 @@
 #include "changes/changes_table.h"
 #include "changes_state.h"
 #include "status_row.h"
-#include "status_table.h"
+#include "containers/status_table.h"
 
 static const int64_t settle_ns = 10 * CLOCK_SECOND;
 

@@ -21,7 +21,7 @@
 #include "changes/changes_table.h"
 #include "events_table.h"
 #include "status_event.h"
-#include "status_table.h"
+#include "containers/status_table.h"
 
 /* A start or a stop is several events within milliseconds: one scan for all of them. */
 static const int64_t debounce_ns = 200 * CLOCK_MS;

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "status_table.h"
+#include "containers/status_table.h"
 
 static int by_id(const void *a, const void *b)
 {

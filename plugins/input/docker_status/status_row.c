@@ -83,22 +83,9 @@ static void put_limit(struct row *row, uint32_t column, const struct json_int *l
 		tally_put_int(row->cells, column, limit->value);
 }
 
-/* Texts are copied, since the previous row's batch may be freed first; numbers are in the cell. */
-static void put_cell(struct row *row, uint32_t column, const struct tally_cell *cell)
+static void put_cell(struct row *row, uint32_t column, const struct tally_cell *cells)
 {
-	uint16_t type = status_table.columns[column].type;
-	if (!cell[column].set)
-		return;
-	if (type == TALLY_TEXT || type == TALLY_JSON)
-		put_text(row, column, cell[column].text, cell[column].len);
-	else
-		row->cells[column] = cell[column];
-}
-
-bool status_cell_is(const struct tally_cell *cell, const char *text)
-{
-	size_t len = cell->set ? cell->len : 0;
-	return strlen(text) == len && (len == 0 || memcmp(cell->text, text, len) == 0);
+	row->no_memory |= status_cell_copy(row->ctx, row->batch, row->cells, column, cells) < 0;
 }
 
 /* ---- From the inspect ---- */
@@ -226,24 +213,15 @@ static void put_service(struct row *row, const struct status_source *source)
 		put_string(row, STATUS_SERVICE, source->container->name);
 }
 
-/* ---- Rows ---- */
-
-static bool row_begin(struct row *row, struct tally_ctx *ctx, struct tally_batch *batch,
-		      int64_t time)
-{
-	*row = (struct row){.ctx = ctx, .batch = batch, .cells = tally_batch_row(ctx, batch)};
-	if (!row->cells)
-		return false;
-	tally_put_int(row->cells, STATUS_TIME, time);
-	return true;
-}
+/* ---- The row ---- */
 
 int status_row_add(struct tally_ctx *ctx, struct tally_batch *batch,
 		   const struct status_source *source)
 {
-	struct row row;
-	if (!row_begin(&row, ctx, batch, source->time))
+	struct row row = {.ctx = ctx, .batch = batch, .cells = tally_batch_row(ctx, batch)};
+	if (!row.cells)
 		return -ENOMEM;
+	tally_put_int(row.cells, STATUS_TIME, source->time);
 	put_container(&row, source->container);
 	/* The inspect is newer than the list; the container may have ended between them. */
 	const struct json_text *state = source->facts ? &source->facts->texts[FACT_STATE] : NULL;
@@ -259,31 +237,5 @@ int status_row_add(struct tally_ctx *ctx, struct tally_batch *batch,
 		put_previous(&row, source->previous);
 	if (!row.cells[STATUS_IMAGE].set)
 		put_string(&row, STATUS_IMAGE, source->container->image);
-	return row.no_memory ? -ENOMEM : 0;
-}
-
-int status_row_add_gone(struct tally_ctx *ctx, struct tally_batch *batch,
-			const struct tally_cell *previous, int64_t time, int64_t gone)
-{
-	struct row row;
-	if (!row_begin(&row, ctx, batch, time))
-		return -ENOMEM;
-	/* All that is known is kept, so that a client can still show what the container was. */
-	for (uint32_t i = STATUS_HOST; i < STATUS_GONE_AT; i++)
-		if (i != STATUS_STATE && i != STATUS_STATUS && i != STATUS_HEALTH)
-			put_cell(&row, i, previous);
-	put_cell(&row, STATUS_SERVICE, previous);
-	put_string(&row, STATUS_STATE, "removed");
-	tally_put_int(row.cells, STATUS_GONE_AT, gone);
-	return row.no_memory ? -ENOMEM : 0;
-}
-
-int status_row_copy(struct tally_ctx *ctx, struct tally_batch *batch, const struct tally_cell *from)
-{
-	struct row row;
-	if (!row_begin(&row, ctx, batch, from[STATUS_TIME].i))
-		return -ENOMEM;
-	for (uint32_t i = STATUS_HOST; i < STATUS_COLUMNS; i++)
-		put_cell(&row, i, from);
 	return row.no_memory ? -ENOMEM : 0;
 }

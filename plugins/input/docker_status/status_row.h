@@ -7,9 +7,9 @@
 
 #include <tallyd/host.h>
 
+#include "containers/status_again.h"
 #include "docker/docker_list.h"
 #include "status_facts.h"
-#include "status_table.h"
 
 struct status_source {
 	const struct docker_container *container;
@@ -22,15 +22,5 @@ struct status_source {
 /* -ENOMEM. */
 int status_row_add(struct tally_ctx *ctx, struct tally_batch *batch,
 		   const struct status_source *source);
-
-/* The previous row again, with gone_at. */
-int status_row_add_gone(struct tally_ctx *ctx, struct tally_batch *batch,
-			const struct tally_cell *previous, int64_t time, int64_t gone);
-
-int status_row_copy(struct tally_ctx *ctx, struct tally_batch *batch,
-		    const struct tally_cell *from);
-
-/* Does the text cell hold exactly this?  NULL and "" are the same. */
-bool status_cell_is(const struct tally_cell *cell, const char *text);
 
 #endif

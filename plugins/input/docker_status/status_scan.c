@@ -21,7 +21,7 @@
 #include "base/json_trim.h"
 #include "status_facts.h"
 #include "status_row.h"
-#include "status_table.h"
+#include "containers/status_table.h"
 
 static const int64_t straggler_ns = 2 * CLOCK_SECOND;
 

@@ -13,7 +13,7 @@
 #include "docker_status.h"
 #include "state_file.h"
 #include "status_row.h"
-#include "status_table.h"
+#include "containers/status_table.h"
 
 /* ---- Writing ---- */
 

@@ -13,12 +13,12 @@
 
 #include "alert/alert_table.h"
 #include "changes/changes_table.h"
+#include "containers/stats_table.h"
+#include "containers/status_table.h"
 #include "docker_images/image_tables.h"
 #include "logs/logs_table.h"
 #include "patterns/patterns_table.h"
-#include "docker_stats/stats_table.h"
 #include "docker_status/events_table.h"
-#include "docker_status/status_table.h"
 
 #define COLUMN(n, t, r)                                                                            \
 	{                                                                                          \

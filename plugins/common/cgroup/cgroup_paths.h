@@ -1,11 +1,11 @@
 /*
- * The paths of a container's cgroups: from what is mounted here (mountinfo) and from
- * /proc/PID/cgroup of its first process.  Parses text; opens nothing.
+ * What is mounted here, by mountinfo, and the paths of a container's cgroups, by /proc/PID/cgroup
+ * of its first process.  Parses text; opens nothing.
  */
 #ifndef TALLYD_CGROUP_PATHS_H
 #define TALLYD_CGROUP_PATHS_H
 
-#include "cgroup_text.h"
+#include "cgroup/cgroup_text.h"
 
 enum cgroup_hierarchy {
 	CGROUP_UNIFIED, /* v2 */
@@ -33,6 +33,15 @@ struct cgroup_mounts {
 
 /* Adds a line of mountinfo; skips lines that are not of a cgroup, and what does not fit. */
 void cgroup_mounts_add(struct cgroup_mounts *mounts, struct cgroup_span line);
+
+/* Are the counters in v2?  In hybrid mode (v1 controllers beside an empty v2 hierarchy) they are in
+ * v1. */
+bool cgroup_mounts_are_unified(const struct cgroup_mounts *mounts);
+/* Where most of a hierarchy is seen: below host_root ("": everywhere), else whole, else in part.
+ * NULL: nowhere. */
+const struct cgroup_mount *cgroup_mounts_best(const struct cgroup_mounts *mounts,
+					      enum cgroup_hierarchy hierarchy,
+					      const char *host_root);
 
 struct cgroup_paths {
 	char paths[CGROUP_HIERARCHIES][CGROUP_PATH_SIZE]; /* within the hierarchy; "": none */

@@ -5,7 +5,7 @@
  * The formats are those of the kernel's Documentation/admin-guide/cgroup-v1/ and cgroup-v2.rst, and
  * of proc(5).  Nothing fails: what is not understood leaves its slot unset, which becomes NULL.
  */
-#include "cgroup_text.h"
+#include "cgroup/cgroup_text.h"
 
 #include <string.h>
 

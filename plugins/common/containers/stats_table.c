@@ -4,7 +4,7 @@
  * them, since their growth can be taken over any range later; only CPU and memory percent are
  * calculated here.
  */
-#include "stats_table.h"
+#include "containers/stats_table.h"
 
 #define COLUMN(n, u, t, r, h)                                                                      \
 	{                                                                                          \

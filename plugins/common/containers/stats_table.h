@@ -7,6 +7,8 @@
 
 #include <tallyd/plugin.h>
 
+#include "base/json_reader.h"
+
 enum stats_column {
 	STATS_TIME,
 	STATS_HOST,
@@ -43,6 +45,14 @@ enum stats_column {
 	STATS_BLK_READ_OPS,
 	STATS_BLK_WRITE_OPS,
 	STATS_COLUMNS
+};
+
+/* Slots without a column of their own, from which columns are calculated. */
+enum { STATS_INACTIVE_FILE = STATS_COLUMNS, STATS_READ_TIME, STATS_SLOTS };
+
+/* A sample, as the engine or the cgroup files have it. */
+struct stats {
+	struct json_int slots[STATS_SLOTS]; /* by column; STATS_READ_TIME in ns since 1970 */
 };
 
 extern const struct tally_table stats_table;

@@ -3,7 +3,7 @@
  * clients; help texts go into the generated reference.  A table of state: the newest row of a
  * container replaces the one before, and gone_at ends it.
  */
-#include "status_table.h"
+#include "containers/status_table.h"
 
 #define COLUMN(n, u, t, r, h)                                                                      \
 	{                                                                                          \

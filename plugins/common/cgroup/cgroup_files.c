@@ -1,14 +1,14 @@
 /*
- * Opening and reading of a container's cgroup files.  stats_sources.c opens them after a list,
- * stats_poll.c reads them in each poll, stats_baseline.c closes them; all on the instance's thread.
+ * Opening and reading of a container's cgroup files, for docker_stats and cgroup_stats, on their
+ * threads.
  *
  * Descriptors are kept because opening is what costs: reading 100 containers took 12 to 14 ms with
  * files opened each time and 4 ms by pread() on open ones, 32 to 40 µs a container.  The kernel
- * writes the text anew whenever offset 0 is read.  A table per cgroup version says which file fills
- * which slots; cgroup_text.c reads them.  What can fail: the descriptor's cgroup is gone (ENODEV),
- * a PID that is not the container's, or no descriptor is left; the engine is asked then.
+ * writes the text anew whenever offset 0 is read.  cgroup_layout.c says which file fills which
+ * slots; cgroup_text.c reads them.  What can fail: the descriptor's cgroup is gone (ENODEV),
+ * a PID that is not the container's, or no descriptor is left.
  */
-#include "cgroup_files.h"
+#include "cgroup/cgroup_files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +19,7 @@
 #include <sys/resource.h>
 
 #include "base/cleanup.h"
+#include "cgroup/cgroup_layout.h"
 
 enum {
 	BUFFER_SIZE = 256 << 10,
@@ -46,82 +47,6 @@ struct cgroup_files {
 	int net_fd;                      /* -1: it has no network of its own */
 	int fds[CGROUP_FILES_MAX - 1];   /* as in the table; -1: there is no such file */
 };
-
-/* ---- Which files ---- */
-
-/* In ticks of USER_HZ, which is 100 on every architecture that Docker runs on. */
-static const struct cgroup_key cpuacct_stat[] = {
-	{"user", 10000000, STATS_CPU_USER_NS}, {"system", 10000000, STATS_CPU_KERNEL_NS}, {0}};
-static const struct cgroup_key cpu_stat[] = {{"nr_throttled", 1, STATS_THROTTLED_PERIODS},
-					     {"throttled_time", 1, STATS_THROTTLED_NS},
-					     {0}};
-/* v1 has each member twice: of the cgroup alone, and with the cgroups below it (total_).  The
- * engine shows the latter. */
-static const struct cgroup_key memory_stat[] = {{"total_rss", 1, STATS_MEM_ANON_BYTES},
-						{"total_cache", 1, STATS_MEM_FILE_BYTES},
-						{"total_pgfault", 1, STATS_PGFAULT},
-						{"total_pgmajfault", 1, STATS_PGMAJFAULT},
-						{"total_inactive_file", 1, STATS_INACTIVE_FILE},
-						{0}};
-static const struct cgroup_key unified_cpu_stat[] = {
-	{"usage_usec", 1000, STATS_CPU_USAGE_NS},     {"user_usec", 1000, STATS_CPU_USER_NS},
-	{"system_usec", 1000, STATS_CPU_KERNEL_NS},   {"nr_throttled", 1, STATS_THROTTLED_PERIODS},
-	{"throttled_usec", 1000, STATS_THROTTLED_NS}, {0}};
-static const struct cgroup_key unified_memory_stat[] = {{"anon", 1, STATS_MEM_ANON_BYTES},
-							{"file", 1, STATS_MEM_FILE_BYTES},
-							{"pgfault", 1, STATS_PGFAULT},
-							{"pgmajfault", 1, STATS_PGMAJFAULT},
-							{"inactive_file", 1, STATS_INACTIVE_FILE},
-							{0}};
-
-#define NUMBER(h, n, s)                                                                            \
-	{                                                                                          \
-		.hierarchy = CGROUP_##h, .name = n, .form = CGROUP_NUMBER, .slot = s               \
-	}
-#define KEYS(h, n, k)                                                                              \
-	{                                                                                          \
-		.hierarchy = CGROUP_##h, .name = n, .form = CGROUP_KEYS, .keys = k                 \
-	}
-/* Replaces the machine's number, which the slot holds before. */
-#define CPUS(h, n)                                                                                 \
-	{                                                                                          \
-		.hierarchy = CGROUP_##h, .name = n, .form = CGROUP_CPUS, .slot = STATS_CPU_ONLINE  \
-	}
-#define DEVICES(h, n, f, s)                                                                        \
-	{                                                                                          \
-		.hierarchy = CGROUP_##h, .name = n, .form = CGROUP_##f, .slot = s                  \
-	}
-
-/* The first file exists with any set of controllers; it decides whether the cgroup still exists.
- * v1 controllers may be mounted together (cpu,cpuacct), so each file names its own hierarchy. */
-static const struct cgroup_file legacy[] = {
-	NUMBER(CPUACCT, "cpuacct.usage", STATS_CPU_USAGE_NS),
-	KEYS(CPUACCT, "cpuacct.stat", cpuacct_stat),
-	KEYS(CPU, "cpu.stat", cpu_stat),
-	CPUS(CPUSET, "cpuset.effective_cpus"),
-	NUMBER(MEMORY, "memory.usage_in_bytes", STATS_MEM_USAGE_BYTES),
-	NUMBER(MEMORY, "memory.limit_in_bytes", STATS_MEM_LIMIT_BYTES),
-	KEYS(MEMORY, "memory.stat", memory_stat),
-	NUMBER(PIDS, "pids.current", STATS_PIDS),
-	NUMBER(PIDS, "pids.max", STATS_PIDS_LIMIT),
-	/* The CFQ scheduler's files, gone since Linux 5.0; the engine prefers them.  The throttle
-	 * files are 0 unless a throttle is set, and the engine reports that, too. */
-	DEVICES(BLKIO, "blkio.io_service_bytes_recursive", DEVICES, STATS_BLK_READ_BYTES),
-	DEVICES(BLKIO, "blkio.io_serviced_recursive", DEVICES, STATS_BLK_READ_OPS),
-	DEVICES(BLKIO, "blkio.throttle.io_service_bytes", DEVICES, STATS_BLK_READ_BYTES),
-	DEVICES(BLKIO, "blkio.throttle.io_serviced", DEVICES, STATS_BLK_READ_OPS),
-	{0}};
-
-static const struct cgroup_file unified[] = {
-	KEYS(UNIFIED, "cpu.stat", unified_cpu_stat),
-	CPUS(UNIFIED, "cpuset.cpus.effective"),
-	NUMBER(UNIFIED, "memory.current", STATS_MEM_USAGE_BYTES),
-	NUMBER(UNIFIED, "memory.max", STATS_MEM_LIMIT_BYTES),
-	KEYS(UNIFIED, "memory.stat", unified_memory_stat),
-	NUMBER(UNIFIED, "pids.current", STATS_PIDS),
-	NUMBER(UNIFIED, "pids.max", STATS_PIDS_LIMIT),
-	DEVICES(UNIFIED, "io.stat", IO, STATS_BLK_READ_BYTES),
-	{0}};
 
 /* ---- Reading ---- */
 
@@ -248,7 +173,7 @@ static int open_all(struct cgroup_files *files, const struct cgroup_target *targ
 			       "another PID or cgroup namespace (in a container: host_root and "
 			       "--cgroupns=host)",
 			       target->pid);
-	files->table = paths.unified ? unified : legacy;
+	files->table = cgroup_layout(paths.unified);
 	for (unsigned h = 0; h < CGROUP_HIERARCHIES && error == 0; h++) {
 		if ((h == CGROUP_UNIFIED) != paths.unified)
 			continue;
@@ -270,8 +195,28 @@ static int open_all(struct cgroup_files *files, const struct cgroup_target *targ
 	return 0;
 }
 
-int cgroup_files_open(struct cgroup_host *host, const struct cgroup_target *target,
-		      struct cgroup_files **ret, char reason[CGROUP_REASON_SIZE])
+/* Its cgroup has the same path in all hierarchies. */
+static int open_folder(struct cgroup_files *files, const char *path,
+		       char reason[CGROUP_REASON_SIZE])
+{
+	char folder[2 * CGROUP_PATH_SIZE];
+	bool unified = cgroup_mounts_are_unified(&files->host->mounts);
+	int error = 0;
+	files->table = cgroup_layout(unified);
+	for (unsigned h = 0; h < CGROUP_HIERARCHIES && error == 0; h++) {
+		const struct cgroup_mount *mount =
+			cgroup_mounts_best(&files->host->mounts, h, files->host->root);
+		if (!mount || (h == CGROUP_UNIFIED) != unified)
+			continue;
+		snprintf(folder, sizeof(folder), "%s%s", mount->point, path);
+		error = open_hierarchy(files, h, folder, reason);
+	}
+	return error;
+}
+
+/* No files yet. */
+static int make(struct cgroup_host *host, struct cgroup_files **ret,
+		char reason[CGROUP_REASON_SIZE])
 {
 	struct rlimit limit;
 	/* Connections to the engine and the rest of the daemon need descriptors, too: running out
@@ -285,7 +230,33 @@ int cgroup_files_open(struct cgroup_host *host, const struct cgroup_target *targ
 		return explain(reason, ENOMEM, "no memory");
 	*files = (struct cgroup_files){.host = host, .net_fd = -1};
 	memset(files->fds, -1, sizeof(files->fds));
-	int error = open_all(files, target, reason);
+	*ret = files;
+	return 0;
+}
+
+int cgroup_files_open(struct cgroup_host *host, const struct cgroup_target *target,
+		      struct cgroup_files **ret, char reason[CGROUP_REASON_SIZE])
+{
+	struct cgroup_files *files;
+	int error = make(host, &files, reason);
+	if (error)
+		return error;
+	error = open_all(files, target, reason);
+	if (error)
+		cgroup_files_close(files);
+	else
+		*ret = files;
+	return error;
+}
+
+int cgroup_files_open_path(struct cgroup_host *host, const char *path, struct cgroup_files **ret,
+			   char reason[CGROUP_REASON_SIZE])
+{
+	struct cgroup_files *files;
+	int error = make(host, &files, reason);
+	if (error)
+		return error;
+	error = open_folder(files, path, reason);
 	if (error)
 		cgroup_files_close(files);
 	else
@@ -364,6 +335,22 @@ int cgroup_host_start(const char *host_root, struct cgroup_host **ret,
 	else
 		*ret = host;
 	return error;
+}
+
+int cgroup_host_folder(const struct cgroup_host *host, char ret[2 * CGROUP_PATH_SIZE])
+{
+	bool unified = cgroup_mounts_are_unified(&host->mounts);
+	const struct cgroup_mount *mount = cgroup_mounts_best(
+		&host->mounts, unified ? CGROUP_UNIFIED : CGROUP_CPUACCT, host->root);
+	if (!mount)
+		return ENOENT;
+	int n = snprintf(ret, 2 * CGROUP_PATH_SIZE, "%s%s", cgroup_root, mount->point);
+	return n < 2 * CGROUP_PATH_SIZE ? 0 : ENAMETOOLONG;
+}
+
+int64_t cgroup_host_memory(const struct cgroup_host *host)
+{
+	return host->memory;
 }
 
 void cgroup_host_stop(struct cgroup_host *host)

@@ -11,7 +11,7 @@
 #ifndef TALLYD_CGROUP_FILES_H
 #define TALLYD_CGROUP_FILES_H
 
-#include "cgroup_paths.h"
+#include "cgroup/cgroup_paths.h"
 
 enum {
 	CGROUP_FILES_MAX = 14,     /* open files per container, at most */
@@ -30,6 +30,10 @@ extern const char *cgroup_root;
 int cgroup_host_start(const char *host_root, struct cgroup_host **ret,
 		      char reason[CGROUP_REASON_SIZE]);
 void cgroup_host_stop(struct cgroup_host *host);
+/* The top of the hierarchy in which containers are looked for, as it is seen here.  0, or an errno.
+ */
+int cgroup_host_folder(const struct cgroup_host *host, char ret[2 * CGROUP_PATH_SIZE]);
+int64_t cgroup_host_memory(const struct cgroup_host *host); /* 0: not known */
 
 /* Reads what is the same for all containers of a poll. */
 void cgroup_host_sample(struct cgroup_host *host);
@@ -43,6 +47,10 @@ struct cgroup_target {
 /* 0, or an errno and why; ESRCH: it has just ended. */
 int cgroup_files_open(struct cgroup_host *host, const struct cgroup_target *target,
 		      struct cgroup_files **ret, char reason[CGROUP_REASON_SIZE]);
+/* By its path from cgroup_host_folder(), the same in all hierarchies; without a network.  0, or an
+ * errno and why; ENOENT, ENODEV: it has just ended. */
+int cgroup_files_open_path(struct cgroup_host *host, const char *path, struct cgroup_files **ret,
+			   char reason[CGROUP_REASON_SIZE]);
 bool cgroup_files_have_network(const struct cgroup_files *files);
 void cgroup_files_close(struct cgroup_files *files);
 

@@ -6,7 +6,7 @@
 #ifndef TALLYD_CGROUP_TEXT_H
 #define TALLYD_CGROUP_TEXT_H
 
-#include "stats_read.h"
+#include "containers/stats_table.h"
 
 struct cgroup_span {
 	const char *at, *end;

@@ -7,7 +7,7 @@
  * read.  What can fail: the daemon runs in another PID or cgroup namespace, as in a container of
  * its own; then the paths do not name the container, or begin with /.., and are refused.
  */
-#include "cgroup_paths.h"
+#include "cgroup/cgroup_paths.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -75,6 +75,37 @@ void cgroup_mounts_add(struct cgroup_mounts *mounts, struct cgroup_span line)
 	if (mount.hierarchies && mounts->n < CGROUP_MOUNTS_MAX && copy_path(&root, mount.root) &&
 	    copy_path(&point, mount.point))
 		mounts->items[mounts->n++] = mount;
+}
+
+bool cgroup_mounts_are_unified(const struct cgroup_mounts *mounts)
+{
+	uint8_t found = 0;
+	for (uint32_t i = 0; i < mounts->n; i++)
+		found |= mounts->items[i].hierarchies;
+	return !(found & (1U << CGROUP_CPUACCT));
+}
+
+static bool is_below(const char *path, const char *folder)
+{
+	size_t len = strlen(folder);
+	return len > 0 && strncmp(path, folder, len) == 0 && path[len] == '/';
+}
+
+const struct cgroup_mount *cgroup_mounts_best(const struct cgroup_mounts *mounts,
+					      enum cgroup_hierarchy hierarchy,
+					      const char *host_root)
+{
+	const struct cgroup_mount *best = NULL;
+	int best_rank = 0;
+	for (uint32_t i = 0; i < mounts->n; i++) {
+		const struct cgroup_mount *mount = &mounts->items[i];
+		int rank = is_below(mount->point, host_root) ? 3 : mount->root[0] ? 1 : 2;
+		if (!(mount->hierarchies & (1U << hierarchy)) || rank <= best_rank)
+			continue;
+		best = mount;
+		best_rank = rank;
+	}
+	return best;
 }
 
 /* ---- Paths ---- */
