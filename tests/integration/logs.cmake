@@ -1,2 +1,3 @@
 tallyd_integration_test(logs TIMEOUT 600)
 tallyd_integration_test(cri_logs)
+tallyd_integration_test(cgroup_stats)

@@ -121,7 +121,7 @@ def test_what_cannot_be_loaded_or_made_is_one_finding(name, told):
     ("batch", "8 checks passed, 0 skipped"), ("spool", "9 checks passed, 1 skipped"),
     ("sqlite", "9 checks passed, 1 skipped"), ("http_api", "checks passed"), ("docker_stats", "checks passed"),
     ("docker_status", "checks passed"), ("docker_images", "checks passed"), ("docker_logs", "checks passed"),
-    ("cri_logs", "checks passed"), ("redis", "checks passed")])
+    ("cri_logs", "checks passed"), ("cgroup_stats", "checks passed"), ("redis", "checks passed")])
 def test_our_own_plugins_pass(tmp_path, name, found):
     words = []
     if name in ("redis", "http_api") or name.startswith("docker"):

@@ -33,6 +33,13 @@ void cri_list_done(struct cri_list *list)
 	*list = (struct cri_list){0};
 }
 
+const struct cri_container *cri_list_find(const struct cri_list *list, const char *id)
+{
+	struct cri_container wanted = {.id = ""};
+	snprintf(wanted.id, sizeof(wanted.id), "%s", id);
+	return list->n ? bsearch(&wanted, list->items, list->n, sizeof(wanted), by_id) : NULL;
+}
+
 /* Are the pod's folder and the container's in it folders, and not links?  Cuts the path meanwhile.
  */
 static bool is_real(char path[CRI_PATH_SIZE])

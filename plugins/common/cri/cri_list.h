@@ -42,6 +42,8 @@ int cri_config_check(struct tally_ctx *ctx, const struct cri_config *config);
 /* Those that pass the patterns.  0, or what tally_fail() returned. */
 int cri_list_read(struct cri_list *list, struct tally_ctx *ctx, const struct cri_config *config);
 void cri_list_done(struct cri_list *list);
+/* NULL: none of that id. */
+const struct cri_container *cri_list_find(const struct cri_list *list, const char *id);
 
 #define CRI_OPTION(n, o, member, t, fall, range, h)                                                \
 	{                                                                                          \

@@ -7,13 +7,15 @@
 static const char digits[] = "0123456789", hex_digits[] = "0123456789abcdef";
 /* DNS labels; a static pod's uid is a hash, others are UUIDs. */
 static const char label_letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+/* systemd's driver writes a hyphen, which separates its slices, as another character. */
+static const char uid_letters[] = "0123456789abcdef-_";
 static const char pod_letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-.";
 /* Of what controllers append: no vowels, so that no words come of it.  Source: SafeEncodeString()
  * in k8s.io/apimachinery/pkg/util/rand. */
 static const char safe_letters[] = "bcdfghjklmnpqrstvwxz2456789";
 
 enum { SUFFIX = 5, HASH_MIN = 6, HASH_MAX = 10, CRONJOB_MINUTES = 8, ID_MIN = 12, ID_MAX = 64 };
-enum { POD_SHOWN = 127 };
+enum { POD_SHOWN = 127, UID_MIN = 32 };
 
 /* ---- Reading names ---- */
 
@@ -43,16 +45,38 @@ bool cri_name_read(const char *path, struct cri_name *ret)
 	return true;
 }
 
+bool cri_is_id(const char *text, size_t len)
+{
+	return len >= ID_MIN && len <= ID_MAX && strspn(text, hex_digits) >= len;
+}
+
 bool cri_id_of_link(const char *name, char ret[CRI_ID_SIZE])
 {
 	const char *id = strrchr(name, '-'), *end = strrchr(name, '.');
 	if (!id || !end || end < id || strcmp(end, ".log") != 0)
 		return false;
 	size_t len = (size_t)(end - ++id);
-	if (len < ID_MIN || len > ID_MAX || strspn(id, hex_digits) != len)
+	if (!cri_is_id(id, len))
 		return false;
 	snprintf(ret, CRI_ID_SIZE, "%.*s", (int)len, id);
 	return true;
+}
+
+bool cri_uid_of_cgroup(const char *path, char ret[CRI_LABEL_SIZE])
+{
+	const char *pod = NULL;
+	size_t len = 0;
+	for (const char *at = strstr(path, "pod"); at; at = strstr(at + 1, "pod")) {
+		size_t letters = strspn(at + strlen("pod"), uid_letters);
+		if (letters >= UID_MIN && letters < CRI_LABEL_SIZE) {
+			pod = at + strlen("pod");
+			len = letters;
+		}
+	}
+	for (size_t i = 0; i < len; i++)
+		ret[i] = pod[i] == '_' ? '-' : pod[i];
+	ret[len] = '\0';
+	return len > 0;
 }
 
 /* ---- What they say ---- */

@@ -6,8 +6,8 @@
  *	/var/log/containers/POD_NAMESPACE_CONTAINER-ID.log   a link to it
  *
  * Source: BuildPodLogsDirectory() and logSymlink() in pkg/kubelet/kuberuntime.  Pods can put other
- * names there if they may write to /var/log, so what is not made of a name's letters is refused. No
- * I/O; called by cri_list.c and the inputs.
+ * names there if they may write to /var/log, so what is not made of a name's letters is refused.  A
+ * cgroup's path has the pod's uid.  No I/O; called by cri_list.c and the inputs.
  */
 #ifndef TALLYD_CRI_NAME_H
 #define TALLYD_CRI_NAME_H
@@ -30,6 +30,10 @@ struct cri_name {
 bool cri_name_read(const char *path, struct cri_name *ret);
 /* The id at the end of a link's name; false: there is none. */
 bool cri_id_of_link(const char *name, char ret[CRI_ID_SIZE]);
+/* The pod's uid in the path of a container's cgroup; false: there is none. */
+bool cri_uid_of_cgroup(const char *path, char ret[CRI_LABEL_SIZE]);
+/* 12 to 64 hex digits. */
+bool cri_is_id(const char *text, size_t len);
 
 /* NAMESPACE_POD_CONTAINER: names a container for a person; cut if it is longer. */
 void cri_name_full(const struct cri_name *name, char ret[CRI_TEXT_SIZE]);
