@@ -236,6 +236,19 @@ int fields_read_all_last(struct context *context, const struct tally_table *tabl
 	return add_default_fields(context, table, last, ret);
 }
 
+int fields_pick_last(struct context *context, const struct tally_table *table,
+		     const char *const *names, struct fields *ret)
+{
+	int64_t last = begin_last(ret);
+	int r = 0;
+	for (; r == 0 && *names; names++) {
+		const struct tally_column *column = table_column(table, *names);
+		if (column && column_is_number(column))
+			r = add_column(context, column, last, false, ret);
+	}
+	return r == 0 && ret->n == 0 ? add_default_fields(context, table, last, ret) : r;
+}
+
 int fields_read_shown(struct context *context, const struct tally_table *table, const char *extra,
 		      bool *ret_shown, bool *ret_extra)
 {

@@ -38,6 +38,9 @@ int fields_read(struct context *context, const struct tally_table *table, enum f
 		struct fields *ret);
 /* The same without agg: the newest values. */
 int fields_read_last(struct context *context, const struct tally_table *table, struct fields *ret);
+/* Of these, NULL at the end, those that the table has; all if it has none of them. */
+int fields_pick_last(struct context *context, const struct tally_table *table,
+		     const char *const *names, struct fields *ret);
 /* All of them, whatever fields= says. */
 int fields_read_all_last(struct context *context, const struct tally_table *table,
 			 struct fields *ret);

@@ -98,19 +98,11 @@ static int latest_sort(struct context *context, struct latest *latest)
 	return 0;
 }
 
-/* 1: ready to be asked; 0: there are no readings at all; else a problem. */
-static int latest_prepare(struct context *context, struct query *query, bool all,
-			  struct latest *ret)
+/* Of the fields that were chosen. */
+static int latest_prepare(struct context *context, const struct tally_table *table,
+			  struct query *query, const struct latest *latest)
 {
 	static const char *const tags[] = {"host", "container_id", "name"};
-	const struct tally_table *table;
-	int r = context_table(context, "container_stats", &table);
-	if (r < 0 || !table)
-		return r;
-	r = all ? fields_read_all_last(context, table, &ret->fields)
-		: fields_read_last(context, table, &ret->fields);
-	if (r < 0)
-		return r;
 	query_init(query, context, table);
 	query->spec.limit = INT32_MAX; /* what they may take is bounded in bytes */
 	for (int i = 0; i < 3; i++) {
@@ -122,20 +114,27 @@ static int latest_prepare(struct context *context, struct query *query, bool all
 				tags[i]);
 		query_group(query, tag);
 	}
-	fields_select(&ret->fields, query);
-	return 1;
+	fields_select(&latest->fields, query);
+	return 0;
 }
 
-int latest_read(struct context *context, struct latest *ret)
+int latest_read(struct context *context, const char *const *names, struct latest *ret)
 {
+	const struct tally_table *table;
 	struct query query;
 	*ret = (struct latest){.n = 0};
-	int r = latest_prepare(context, &query, false, ret);
-	if (r <= 0)
+	int r = context_table(context, "container_stats", &table);
+	if (r < 0 || !table)
+		return r;
+	r = names ? fields_pick_last(context, table, names, &ret->fields)
+		  : fields_read_last(context, table, &ret->fields);
+	if (r == 0)
+		r = latest_prepare(context, table, &query, ret);
+	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < context->target->n_params; i++)
 		if (strcmp(context->target->params[i].name, "host") == 0)
-			query_text(&query, table_column(query.table, "host"), TALLY_EQUALS,
+			query_text(&query, table_column(table, "host"), TALLY_EQUALS,
 				   context->target->params[i].value);
 	r = latest_ask(&query, &ret->rows);
 	return r < 0 ? r : latest_sort(context, ret);
@@ -144,12 +143,18 @@ int latest_read(struct context *context, struct latest *ret)
 int latest_read_ids(struct context *context, const struct tally_cell *const *ids, uint32_t n,
 		    struct latest *ret)
 {
+	const struct tally_table *table;
 	struct query query;
 	*ret = (struct latest){.n = 0};
-	int r = latest_prepare(context, &query, true, ret);
-	if (r <= 0)
+	int r = context_table(context, "container_stats", &table);
+	if (r < 0 || !table)
 		return r;
-	const struct tally_column *id = table_column(query.table, "container_id");
+	r = fields_read_all_last(context, table, &ret->fields);
+	if (r == 0)
+		r = latest_prepare(context, table, &query, ret);
+	if (r < 0)
+		return r;
+	const struct tally_column *id = table_column(table, "container_id");
 	result_set_init(&ret->rows, LATEST_FIELDS + ret->fields.n);
 	query.spec.from = latest_from(context, LATEST_WINDOWS - 1);
 	query.spec.to = context->now + latest_clock_skew;

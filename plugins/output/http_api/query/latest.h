@@ -17,9 +17,10 @@ void latest_done(struct latest *latest);
 #define auto_latest __attribute__((cleanup(latest_done)))
 
 /* Of all that were read in the last minutes; if collecting has stopped, in the last minutes that
- * it went on.  Fields and hosts as the request says; by default all.  No container_stats: no rows.
- * Owes latest_done(), also on failure: a problem. */
-int latest_read(struct context *context, struct latest *ret);
+ * it went on.  Hosts as the request says; by default all.  names: of the fields, NULL at the end;
+ * without them as fields= says.  No container_stats: no rows.  Owes latest_done(), also on failure:
+ * a problem. */
+int latest_read(struct context *context, const char *const *names, struct latest *ret);
 /* Of these, however old they are, and all fields. */
 int latest_read_ids(struct context *context, const struct tally_cell *const *ids, uint32_t n,
 		    struct latest *ret);

@@ -378,7 +378,7 @@ int metrics_containers(struct context *context)
 					"switched off: container_metrics = yes in "
 					"[output.http_api] switches it on");
 	json_writer_init(&exporter.labels, HTTP_MAX_BODY);
-	int r = latest_read(context, &exporter.latest);
+	int r = latest_read(context, NULL, &exporter.latest);
 	if (r == 0)
 		r = query_info(&exporter);
 	if (r < 0)

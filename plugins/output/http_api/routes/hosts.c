@@ -149,8 +149,9 @@ static struct sum latest_number(const struct latest *latest, const struct tally_
 
 static int read_usage(struct context *context, struct inventory *inventory)
 {
+	static const char *const names[] = {"cpu_percent", "mem_used_bytes", NULL};
 	struct latest latest auto_latest = {.n = 0};
-	int r = latest_read(context, &latest);
+	int r = latest_read(context, names, &latest);
 	for (uint32_t i = 0; r == 0 && i < latest.n; i++) {
 		const struct tally_cell *row = latest_row(&latest, i);
 		struct group *host = group_for(&inventory->hosts, &row[LATEST_HOST]);

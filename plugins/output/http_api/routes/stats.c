@@ -23,7 +23,7 @@ int stats_latest(struct context *context)
 	struct response_builder *builder = context->builder;
 	struct row_writer records = {.format = list_format_of(context->args)};
 	struct latest latest auto_latest = {.n = 0};
-	int r = latest_read(context, &latest);
+	int r = latest_read(context, NULL, &latest);
 	if (r < 0)
 		return r;
 	/* Before there are readings their fields are not known, and CSV has no header line. */
