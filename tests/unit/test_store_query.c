@@ -246,6 +246,27 @@ static void filters_apply_to_tags_and_fields_of_a_series(void **state)
 	assert_messages(f, &query, 1, "d e ");
 }
 
+static void lines_of_one_series_come_in_their_order(void **state)
+{
+	struct fixture *f = *state;
+	struct tally_filter filters[] = {{"stream", TALLY_EQUALS, 0, text("err")},
+					 {"host", TALLY_EQUALS, 0, text("h1")}};
+	struct tally_query query = query_of("lines", select_log, 2);
+	write_some_logs(f);
+	query.filters = filters;
+	query.n_filters = 2;
+	assert_messages(f, &query, 1, "c d e ");
+	query.limit = 2;
+	query.newest_first = 1;
+	assert_messages(f, &query, 1, "e d ");
+	query.to = T0 + 20 * HOUR;
+	assert_messages(f, &query, 1, "d c ");
+	query.from = T0 + 1;
+	assert_messages(f, &query, 1, "d ");
+	filters[0].value = text("none");
+	assert_messages(f, &query, 1, "");
+}
+
 /* Pages through all lines, three at a time, while more are written behind the page. */
 static void page_through(struct fixture *f, bool newest_first)
 {
@@ -572,6 +593,7 @@ int main(void)
 		STORE_TEST(filters_select_what_they_say),
 		STORE_TEST(labels_are_found_whatever_characters_the_others_have),
 		STORE_TEST(filters_apply_to_tags_and_fields_of_a_series),
+		STORE_TEST(lines_of_one_series_come_in_their_order),
 		STORE_TEST(paging_gives_each_row_once_while_rows_are_added),
 		STORE_TEST(paging_backwards_gives_each_row_once_too),
 		STORE_TEST(rows_of_one_microsecond_are_all_there_in_their_order),

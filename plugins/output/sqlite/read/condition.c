@@ -10,6 +10,7 @@
 
 #include "bind.h"
 #include "database.h"
+#include "schema/schema.h"
 #include "base/json_chars.h"
 #include "base/text_match.h"
 
@@ -126,13 +127,14 @@ static void condition_term(sqlite3_str *sql, const char *alias, const char *name
 	}
 }
 
-/* All alternatives at once. */
+/* All alternatives at once; of a tag as the index has it. */
 static void condition_equals(sqlite3_str *sql, const struct bound_query *bound, uint32_t first,
 			     const char *alias)
 {
 	uint16_t column = bound->filter[first];
-	sqlite3_str_appendf(sql, "%s\"%w\" IN (?%u", alias,
-			    bound->stored->table.columns[column].name, first + 1);
+	const struct tally_column *c = &bound->stored->table.columns[column];
+	sqlite3_str_appendf(sql, c->role == TALLY_TAG ? SCHEMA_KEY : "%s\"%w\"", alias, c->name);
+	sqlite3_str_appendf(sql, " IN (?%u", first + 1);
 	for (uint32_t i = first + 1; i < bound->query->n_filters; i++)
 		if (bound_query_is_equals(bound, i, column))
 			sqlite3_str_appendf(sql, ", ?%u", i + 1);

@@ -1,8 +1,10 @@
 /*
- * A STATE table is one statement.  SERIES and LOG lie clustered by series, but the answer is in the
- * order of time over all series; sorting everything in the range for the sake of one page would
- * cost a read of everything.  So the range is gone through in windows, from the first row that is
- * there, each sorted on its own and four times as long as the one before, until the page is full.
+ * A STATE table is one statement.  SERIES and LOG lie clustered by series: where the filters leave
+ * one series, as those on a container do, its rows are read in the order in which they lie, until
+ * the page is full.  Over several the answer is in the order of time; sorting everything in the
+ * range for the sake of one page would cost a read of everything.  So the range is gone through in
+ * windows, from the first row that is there, each sorted on its own and four times as long as the
+ * one before, until the page is full.
  */
 #include "read/scan.h"
 
@@ -18,17 +20,19 @@
 #define SCAN_FIRST_WINDOW CLOCK_SECOND
 
 /* Parameters after those of the filters. */
-enum { SCAN_FROM, SCAN_TO, SCAN_LIMIT, SCAN_AFTER };
+enum { SCAN_FROM, SCAN_TO, SCAN_LIMIT, SCAN_SERIES, SCAN_AFTER };
 
 struct scan {
 	struct reader *reader;
 	const struct bound_query *bound;
 	struct result *result;
-	sqlite3_stmt *page; /* one window, or all of a STATE table */
+	sqlite3_stmt *page; /* one window or series, or all of a STATE table */
 	sqlite3_stmt *edge; /* the first row of the range */
 	uint32_t left;      /* rows that may still come */
 	bool newest_first;
-	int64_t width; /* of the next window */
+	bool single;    /* all rows are of one series: */
+	int64_t series; /* this one */
+	int64_t width;  /* of the next window */
 };
 
 static const char *scan_alias(const struct bound_query *bound, uint16_t column)
@@ -78,6 +82,20 @@ static void scan_append_from(sqlite3_str *sql, const struct bound_query *bound)
 				    CONDITION_FREE(bound) + SCAN_TO);
 }
 
+/* By the whole key and not by time alone: only then `after` names one place in the order.  The tags
+ * of a single series are all the same. */
+static void scan_append_order(const struct scan *scan, sqlite3_str *sql)
+{
+	const struct stored_table *stored = scan->bound->stored;
+	for (uint32_t i = 0; i < stored->n_key; i++) {
+		if (scan->single && stored->table.columns[stored->key[i]].role == TALLY_TAG)
+			continue;
+		sqlite3_str_appendall(sql, i ? ", " : " ORDER BY ");
+		scan_append_key(sql, scan->bound, i);
+		sqlite3_str_appendall(sql, scan->newest_first ? " DESC" : "");
+	}
+}
+
 static int scan_prepare_page(struct scan *scan)
 {
 	const struct bound_query *bound = scan->bound;
@@ -90,26 +108,48 @@ static int scan_prepare_page(struct scan *scan)
 		sqlite3_str_appendf(sql, ", %s\"%w\"", scan_alias(bound, bound->select[i]),
 				    columns[bound->select[i]].name);
 	scan_append_from(sql, bound);
-	condition_append(sql, bound, BOUND_QUERY_TAGS | BOUND_QUERY_FIELDS, state ? "" : "s.",
-			 state ? "" : "r.");
+	if (scan->single)
+		sqlite3_str_appendf(sql, " AND s._series = ?%d",
+				    CONDITION_FREE(bound) + SCAN_SERIES);
+	condition_append(sql, bound, (scan->single ? 0 : BOUND_QUERY_TAGS) | BOUND_QUERY_FIELDS,
+			 state ? "" : "s.", state ? "" : "r.");
 	if (query->after && query->n_after)
 		scan_append_after(sql, bound, scan->newest_first);
-	/* By the whole key and not by time alone: only then `after` names one place in the order.
-	 */
-	for (uint32_t i = 0; i < bound->stored->n_key; i++) {
-		sqlite3_str_appendall(sql, i ? ", " : " ORDER BY ");
-		scan_append_key(sql, bound, i);
-		sqlite3_str_appendall(sql, scan->newest_first ? " DESC" : "");
-	}
+	scan_append_order(scan, sql);
 	sqlite3_str_appendf(sql, " LIMIT ?%d", CONDITION_FREE(bound) + SCAN_LIMIT);
 	int r = reader_prepare(scan->reader, sql, &scan->page);
 	if (r < 0)
 		return r;
 	condition_bind(scan->page, bound);
+	if (scan->single)
+		sqlite3_bind_int64(scan->page, CONDITION_FREE(bound) + SCAN_SERIES, scan->series);
 	for (uint32_t i = 0; i < query->n_after; i++)
 		bind_cell(scan->page, CONDITION_FREE(bound) + SCAN_AFTER + (int)i,
 			  columns[bound->stored->key[i]].type, &query->after[i]);
 	return 0;
+}
+
+/* Whether there is one series, or none: that has no rows either. */
+static int scan_find_series(struct scan *scan)
+{
+	sqlite3_stmt *series = NULL;
+	sqlite3_str *sql = sqlite3_str_new(scan->reader->db);
+	sqlite3_str_appendf(sql, "SELECT _series FROM \"%w_series\" s WHERE 1",
+			    scan->bound->stored->table.name);
+	condition_append(sql, scan->bound, BOUND_QUERY_TAGS, "s.", "");
+	sqlite3_str_appendall(sql, " LIMIT 2");
+	int r = reader_prepare(scan->reader, sql, &series);
+	if (r < 0)
+		return r;
+	condition_bind(series, scan->bound);
+	scan->single = true;
+	r = database_step(scan->reader->ctx, series);
+	if (r > 0) {
+		scan->series = sqlite3_column_int64(series, 0);
+		r = database_step(scan->reader->ctx, series);
+		scan->single = r == 0;
+	}
+	return r < 0 ? r : 0;
 }
 
 /* The outer max() or min() sees one value per series, each of which is one seek. */
@@ -194,6 +234,12 @@ static void scan_window(const struct scan *scan, int64_t width, int64_t edge, in
 	}
 }
 
+static int scan_stretch(struct scan *scan, const int64_t range[2])
+{
+	scan_bind_range(scan, scan->page, range[0], range[1]);
+	return scan_page(scan);
+}
+
 static int scan_windows(struct scan *scan, int64_t range[2])
 {
 	int64_t window[2];
@@ -206,8 +252,7 @@ static int scan_windows(struct scan *scan, int64_t range[2])
 			return r;
 		uint32_t before = scan->left;
 		scan_window(scan, scan->width, edge, range, window);
-		scan_bind_range(scan, scan->page, window[0], window[1]);
-		r = scan_page(scan);
+		r = scan_stretch(scan, window);
 		if (r != 0)
 			return r;
 		find = scan->left == before;
@@ -225,7 +270,7 @@ static int scan_ranges(struct scan *scan)
 	bound_query_range(scan->bound, &range[0], &range[1]);
 	int r = text_ranges_begin(scan->reader, scan->bound, range[0], range[1], &ranges);
 	while (r == 0 && scan->left && (r = text_ranges_next(&ranges, range)) > 0)
-		r = scan_windows(scan, range);
+		r = scan->single ? scan_stretch(scan, range) : scan_windows(scan, range);
 	return r;
 }
 
@@ -238,8 +283,10 @@ int scan_run(struct reader *reader, const struct bound_query *bound, struct resu
 			    .left = bound->query->limit,
 			    .newest_first = bound->query->newest_first,
 			    .width = SCAN_FIRST_WINDOW};
-	int r = scan_prepare_page(&scan);
-	if (r == 0 && !state)
+	int r = state ? 0 : scan_find_series(&scan);
+	if (r == 0)
+		r = scan_prepare_page(&scan);
+	if (r == 0 && !state && !scan.single)
 		r = scan_prepare_edge(&scan);
 	if (r == 0)
 		r = state ? scan_page(&scan) : scan_ranges(&scan);
