@@ -441,6 +441,51 @@ static void the_latest_of_every_group_is_its_newest_row(void **state)
 	rows_free(&rows);
 }
 
+/* The last value of the newest row, or of none. */
+static void assert_newest(struct fixture *f, const struct tally_query *query, double value,
+			  int64_t time)
+{
+	struct rows rows;
+	assert_int_equal(ask(f, query, &rows), 0);
+	assert_int_equal(rows.n, 1);
+	assert_int_equal(rows_at(&rows, 0, 0)->i, time);
+	assert_true(rows_at(&rows, 0, 1)->f == value);
+	assert_int_equal(rows_at(&rows, 0, 2)->i, time);
+	rows_free(&rows);
+}
+
+static void the_newest_row_of_a_group_may_be_of_any_of_its_series(void **state)
+{
+	struct fixture *f = *state;
+	static const struct tally_select select[] = {{"value", TALLY_LAST, 0},
+						     {"time", TALLY_LAST, 0}};
+	const struct tally_filter small = {"value", TALLY_LESS, 0, {.f = 3, .set = 1}};
+	struct tally_query query = query_of("samples", select, 2);
+	struct rows rows;
+	struct tally_batch *batch = fixture_batch(f, &series_table);
+	put_series(f, batch, T0, "a", 2, 1);
+	put_series(f, batch, T0 + SECOND, "b", 3, 1);
+	put_series(f, batch, T0 + 3 * SECOND, "b", 4, 1);
+	put_series(f, batch, T0 + 2 * SECOND, "c", 5, 1);
+	fixture_write(f, batch);
+	assert_newest(f, &query, 4, T0 + 3 * SECOND);
+	query.to = T0 + 3 * SECOND;
+	assert_newest(f, &query, 5, T0 + 2 * SECOND);
+	query.filters = &small;
+	query.n_filters = 1;
+	assert_newest(f, &query, 2, T0);
+	query.from = T0 + 1;
+	assert_int_equal(ask(f, &query, &rows), 0);
+	assert_int_equal(rows.n, 0);
+	rows_free(&rows);
+	query.n_filters = 0;
+	query.group_by = by_id;
+	query.n_group_by = 1;
+	query.limit = 1;
+	assert_int_equal(ask(f, &query, &rows), -EINVAL);
+	assert_non_null(strstr(fake_host_reason(f->host), "more than 1 rows"));
+}
+
 static void filters_choose_what_is_aggregated(void **state)
 {
 	struct fixture *f = *state;
@@ -636,6 +681,7 @@ int main(void)
 		STORE_TEST(a_minute_without_an_increase_adds_none_to_its_hour),
 		STORE_TEST(one_bucket_over_all_has_the_time_of_the_newest_row),
 		STORE_TEST(the_latest_of_every_group_is_its_newest_row),
+		STORE_TEST(the_newest_row_of_a_group_may_be_of_any_of_its_series),
 		STORE_TEST(filters_choose_what_is_aggregated),
 		STORE_TEST(more_rows_than_the_limit_are_refused_with_a_reason),
 		STORE_TEST(a_state_table_can_be_counted),

@@ -139,6 +139,13 @@ static int aggregator_check_limits(const struct aggregator *aggregator)
 	return 0;
 }
 
+int aggregator_count(struct aggregator *aggregator)
+{
+	int r = aggregator_check_limits(aggregator);
+	aggregator->n_complete += r == 0;
+	return r;
+}
+
 static void aggregator_begin_bucket(const struct aggregator *aggregator,
 				    struct aggregator_bucket *bucket, int64_t start)
 {

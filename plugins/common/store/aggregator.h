@@ -85,6 +85,9 @@ void aggregator_init(struct aggregator *aggregator, struct tally_ctx *ctx,
 void aggregator_done(struct aggregator *aggregator);
 void aggregator_clear(struct aggregator *aggregator);
 
+/* Counts a row of the answer that needs no bucket; -EINVAL beyond what there may be. */
+int aggregator_count(struct aggregator *aggregator);
+
 void aggregator_begin_series(struct aggregator *aggregator, uint32_t group, int64_t series);
 /* The same of a series that is alone in its group, has no text and is fed in the order of time:
  * its buckets are handed to aggregator->complete as soon as they are over, and not kept. */

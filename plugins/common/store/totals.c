@@ -72,6 +72,25 @@ static int totals_add(void *arg, struct aggregator_bucket *bucket)
 	return 0;
 }
 
+int totals_newest(struct totals *totals, uint32_t group, int64_t time, struct tally_cell **ret)
+{
+	struct totals_place *last = totals->n_rows ? &totals->places[totals->n_rows - 1] : NULL;
+	if (last && last->group == group && time < last->time)
+		return 0;
+	if (!last || last->group != group) {
+		int r = aggregator_count(&totals->aggregator);
+		if (r == 0)
+			r = totals_reserve(totals);
+		if (r < 0)
+			return r;
+		last = &totals->places[totals->n_rows];
+		*last = (struct totals_place){.group = group, .row = totals->n_rows++};
+	}
+	last->time = time;
+	*ret = totals->cells + (size_t)last->row * totals->bound->query->n_select;
+	return 0;
+}
+
 static int totals_by_time_and_group(const void *left, const void *right)
 {
 	const struct totals_place *a = left, *b = right;

@@ -34,6 +34,11 @@ struct totals {
 void totals_init(struct totals *totals, const struct bound_query *bound, struct result *result);
 void totals_done(struct totals *totals);
 
+/* The place of a row's cells, as many as query->select has, where of each group the newest row is
+ * the answer; left alone for one that is older than what is there.  Group by group, and numbers
+ * only: nobody copies a text. */
+int totals_newest(struct totals *totals, uint32_t group, int64_t time, struct tally_cell **ret);
+
 /* Puts the values that make a group into a row, from its second column on; 0 or what
  * result_put() returned. */
 typedef int totals_group_fn(void *arg, struct tally_cell *row, uint32_t group);

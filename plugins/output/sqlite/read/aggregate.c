@@ -1,8 +1,10 @@
 /*
  * The outer statement goes through the series (of a STATE table: its rows) in the order of
  * group_by; for each, an inner statement per piece of the range feeds the aggregator.  The
- * clustering makes each of these one seek and a walk.  If only the last values are wanted, the walk
- * is one row long.
+ * clustering makes each of these one seek and a walk.
+ *
+ * If only the last values are wanted, the outer statement brings them along, one row of each
+ * series, and nothing is added up.  Texts and rows of a STATE table go the long way, one row long.
  */
 #include "read/aggregate.h"
 
@@ -34,7 +36,8 @@ struct aggregate {
 	struct totals totals;
 	struct row_source source;
 	struct tally_cell *keys;   /* n_group_by cells per group, texts owned */
-	uint32_t n_groups, n_used; /* the last group is used if it has a bucket */
+	uint32_t n_groups, n_used; /* the last group is used if it has a row */
+	bool newest;               /* the statement of series has their newest rows, too */
 };
 
 /* ---- Statements ------------------------------------------------------------------- */
@@ -52,6 +55,38 @@ static int aggregate_prepare(struct aggregate *a, sqlite3_str *sql, sqlite3_stmt
 	return r;
 }
 
+/* The time and the fields of a row. */
+static void aggregate_append_fields(const struct aggregate *a, sqlite3_str *sql)
+{
+	const struct tally_table *table = &a->bound->stored->table;
+	sqlite3_str_appendf(sql, "r.\"%w\"", table->columns[0].name);
+	for (uint32_t f = 0; f < a->totals.aggregator.n_fields; f++) {
+		const struct tally_column *column = &table->columns[a->totals.columns[f]];
+		/* The tag columns of a SERIES are in its dictionary, next to which the row stands.
+		 */
+		bool tag = column->role == TALLY_TAG && !aggregate_is_state(a);
+		sqlite3_str_appendf(sql, ", %s.\"%w\"", tag ? "s" : "r", column->name);
+	}
+}
+
+/* One statement for all series: beginning one for each costs more than finding its row.  With a
+ * column of order there may be several rows of the newest time, the last of them last. */
+static void aggregate_append_newest(const struct aggregate *a, sqlite3_str *sql)
+{
+	const char *table = a->bound->stored->table.name;
+	const char *time = a->bound->stored->table.columns[0].name;
+	sqlite3_str_appendf(sql,
+			    " CROSS JOIN \"%w_rows\" r ON r._series = s._series AND r.\"%w\" = "
+			    "(SELECT max(m.\"%w\") FROM \"%w_rows\" m WHERE m._series = s._series "
+			    "AND m.\"%w\" >= ?%d AND m.\"%w\" < ?%d",
+			    table, time, time, table, time,
+			    CONDITION_FREE(a->bound) + AGGREGATE_FROM, time,
+			    CONDITION_FREE(a->bound) + AGGREGATE_TO);
+	condition_append(sql, a->bound, BOUND_QUERY_FIELDS, "", "m.");
+	sqlite3_str_appendall(sql, ")");
+	condition_append(sql, a->bound, BOUND_QUERY_FIELDS, "", "r.");
+}
+
 static int aggregate_prepare_series(struct aggregate *a)
 {
 	const struct bound_query *bound = a->bound;
@@ -62,7 +97,14 @@ static int aggregate_prepare_series(struct aggregate *a)
 	sqlite3_str_appendf(sql, "SELECT s.%s", state ? "rowid" : "_series");
 	for (uint32_t i = 0; i < n_groups; i++)
 		sqlite3_str_appendf(sql, ", s.\"%w\"", table->columns[bound->group[i]].name);
-	sqlite3_str_appendf(sql, " FROM \"%w%s\" s WHERE 1", table->name, state ? "" : "_series");
+	if (a->newest) {
+		sqlite3_str_appendall(sql, ", ");
+		aggregate_append_fields(a, sql);
+	}
+	sqlite3_str_appendf(sql, " FROM \"%w%s\" s", table->name, state ? "" : "_series");
+	if (a->newest)
+		aggregate_append_newest(a, sql);
+	sqlite3_str_appendall(sql, " WHERE 1");
 	condition_append(sql, bound, BOUND_QUERY_TAGS, "s.", "");
 	for (uint32_t i = 0; i < n_groups; i++)
 		sqlite3_str_appendf(sql, "%s" SCHEMA_KEY, i ? ", " : " ORDER BY ", "s.",
@@ -74,16 +116,9 @@ static void aggregate_append_rows(const struct aggregate *a, sqlite3_str *sql)
 {
 	const struct bound_query *bound = a->bound;
 	const struct tally_table *table = &bound->stored->table;
-	const char *time = table->columns[0].name;
 	int series = CONDITION_FREE(bound) + AGGREGATE_SERIES;
-	sqlite3_str_appendf(sql, "SELECT r.\"%w\"", time);
-	for (uint32_t f = 0; f < a->totals.aggregator.n_fields; f++) {
-		const struct tally_column *column = &table->columns[a->totals.columns[f]];
-		/* The tag columns of a SERIES are in its dictionary, next to which the row stands.
-		 */
-		bool tag = column->role == TALLY_TAG && !aggregate_is_state(a);
-		sqlite3_str_appendf(sql, ", %s.\"%w\"", tag ? "s" : "r", column->name);
-	}
+	sqlite3_str_appendall(sql, "SELECT ");
+	aggregate_append_fields(a, sql);
 	if (aggregate_is_state(a))
 		sqlite3_str_appendf(sql, " FROM \"%w\" r WHERE r.rowid = ?%d", table->name, series);
 	else
@@ -146,9 +181,9 @@ static int aggregate_prepare_level(struct aggregate *a, enum schema_level level)
 	return aggregate_prepare(a, sql, &a->rows[level]);
 }
 
-static int aggregate_prepare_all(struct aggregate *a)
+static int aggregate_prepare_pieces(struct aggregate *a)
 {
-	int r = aggregate_prepare_series(a);
+	int r = 0;
 	for (uint32_t i = 0; r == 0 && i < a->plan->n_pieces; i++) {
 		enum schema_level level = a->plan->pieces[i].level;
 		/* A level may stand at both ends of a coarser one: one statement does for both. */
@@ -229,9 +264,10 @@ static int aggregate_next_group(struct aggregate *a)
 {
 	if (aggregate_same_group(a))
 		return 0;
-	if (a->n_groups > 0 && a->totals.aggregator.n_buckets == a->n_used)
+	uint32_t n_used = a->totals.aggregator.n_buckets + a->totals.n_rows;
+	if (a->n_groups > 0 && n_used == a->n_used)
 		aggregate_free_key(a, --a->n_groups);
-	a->n_used = a->totals.aggregator.n_buckets;
+	a->n_used = n_used;
 	size_t size = (a->n_groups + 1) * a->bound->query->n_group_by * sizeof(*a->keys);
 	/* One more byte, since without group_by a group has no cells, and realloc() of nothing may
 	 * return NULL. */
@@ -247,15 +283,20 @@ static int aggregate_next_group(struct aggregate *a)
 
 /* ---- Reading -------------------------------------------------------------------------- */
 
+static void aggregate_bind_range(const struct aggregate *a, sqlite3_stmt *statement,
+				 const struct rollup_plan_segment *piece)
+{
+	int first = CONDITION_FREE(a->bound);
+	sqlite3_bind_int64(statement, first + AGGREGATE_FROM, piece->from);
+	sqlite3_bind_int64(statement, first + AGGREGATE_TO, piece->to);
+}
+
 static void aggregate_bind(const struct aggregate *a, sqlite3_stmt *statement, int64_t series,
 			   const struct rollup_plan_segment *piece)
 {
-	int first = CONDITION_FREE(a->bound);
-	sqlite3_bind_int64(statement, first + AGGREGATE_SERIES, series);
-	if (aggregate_is_state(a))
-		return;
-	sqlite3_bind_int64(statement, first + AGGREGATE_FROM, piece->from);
-	sqlite3_bind_int64(statement, first + AGGREGATE_TO, piece->to);
+	sqlite3_bind_int64(statement, CONDITION_FREE(a->bound) + AGGREGATE_SERIES, series);
+	if (!aggregate_is_state(a))
+		aggregate_bind_range(a, statement, piece);
 }
 
 static int aggregate_piece(struct aggregate *a, int64_t series,
@@ -284,9 +325,38 @@ static int aggregate_piece(struct aggregate *a, int64_t series,
 	return r;
 }
 
-static int aggregate_read(struct aggregate *a)
+/* The current row of the statement of series. */
+static int aggregate_put_newest(struct aggregate *a)
 {
-	int r = aggregate_prepare_all(a);
+	const struct tally_query *query = a->bound->query;
+	int first = 1 + (int)query->n_group_by;
+	int64_t time = sqlite3_column_int64(a->series, first++);
+	struct tally_cell *cells = NULL;
+	int r = totals_newest(&a->totals, a->n_groups - 1, time, &cells);
+	for (uint32_t i = 0; r == 0 && cells && i < query->n_select; i++) {
+		uint32_t f = a->totals.field_of[i];
+		cells[i] = bound_query_is_newest(a->bound, i)
+				   ? (struct tally_cell){.i = time, .set = 1}
+				   : bind_read(a->series, first + (int)f, a->totals.fields[f].type);
+	}
+	return r;
+}
+
+static int aggregate_read_newest(struct aggregate *a)
+{
+	int r = 0;
+	aggregate_bind_range(a, a->series, &a->plan->pieces[0]);
+	while (r == 0 && (r = database_step(a->reader->ctx, a->series)) > 0) {
+		r = aggregate_next_group(a);
+		if (r == 0)
+			r = aggregate_put_newest(a);
+	}
+	return r;
+}
+
+static int aggregate_read_pieces(struct aggregate *a)
+{
+	int r = aggregate_prepare_pieces(a);
 	while (r == 0 && (r = database_step(a->reader->ctx, a->series)) > 0) {
 		int64_t series = sqlite3_column_int64(a->series, 0);
 		r = aggregate_next_group(a);
@@ -296,6 +366,17 @@ static int aggregate_read(struct aggregate *a)
 			r = aggregate_piece(a, series, &a->plan->pieces[i]);
 	}
 	return r;
+}
+
+static int aggregate_read(struct aggregate *a)
+{
+	const struct bound_query *bound = a->bound;
+	a->newest = bound->only_last && bound->query->bucket == 0 && a->plan->n_pieces == 1 &&
+		    !aggregate_is_state(a) && !a->totals.texts;
+	int r = aggregate_prepare_series(a);
+	if (r < 0)
+		return r;
+	return a->newest ? aggregate_read_newest(a) : aggregate_read_pieces(a);
 }
 
 /* ---- Answering ------------------------------------------------------------------------ */
