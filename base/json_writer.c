@@ -391,6 +391,18 @@ void json_write_key(struct json_writer *json, const char *key)
 	json->comma = false;
 }
 
+void json_write_name(struct json_writer *json, const char *name)
+{
+	size_t len = strlen(name);
+	char *at = json_add_word(json, len + 3);
+	if (!at)
+		return;
+	*at = '"';
+	memcpy(at + 1, name, len);
+	memcpy(at + 1 + len, "\":", 2);
+	json->comma = false;
+}
+
 /* Valid JSON has control characters between its tokens only, so a space stands for any of them. */
 static void json_copy_on_one_line(char *at, const char *text, size_t len)
 {

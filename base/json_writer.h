@@ -34,6 +34,8 @@ void json_end_object(struct json_writer *json);
 void json_begin_array(struct json_writer *json);
 void json_end_array(struct json_writer *json);
 void json_write_key(struct json_writer *json, const char *key);
+/* A key that needs no escape, such as a column's. */
+void json_write_name(struct json_writer *json, const char *name);
 
 void json_write_null(struct json_writer *json);
 void json_write_bool(struct json_writer *json, bool value);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "store/rollup_parts.h"
 
@@ -150,7 +151,9 @@ static int totals_row(struct totals *totals, const struct totals_place *place,
 		return r;
 	tally_put_int(row, 0, place->time);
 	r = put_group(arg, row, place->group);
-	for (uint32_t i = 0; r == 0 && i < query->n_select; i++)
+	if (r == 0 && !totals->texts)
+		memcpy(row + 1 + query->n_group_by, cells, query->n_select * sizeof(*cells));
+	for (uint32_t i = 0; r == 0 && totals->texts && i < query->n_select; i++)
 		r = result_put(totals->result, row, 1 + query->n_group_by + i, &cells[i]);
 	return r;
 }

@@ -23,20 +23,24 @@ static inline int bind_cell(sqlite3_stmt *statement, int parameter, uint16_t typ
 	}
 }
 
-/* Text points into the statement and is valid until its next step. */
+/* Text points into the statement and is valid until its next step.  The value itself, since each
+ * sqlite3_column_…() looks for the column anew; its functions take no lock, and connections that
+ * were opened without one have none that they lack (SQLite, Protected and Unprotected sqlite3_value
+ * Objects). */
 static inline struct tally_cell bind_read(sqlite3_stmt *row, int column, uint16_t type)
 {
+	sqlite3_value *value = sqlite3_column_value(row, column);
 	struct tally_cell cell = {.set = 0};
-	if (sqlite3_column_type(row, column) == SQLITE_NULL)
+	if (sqlite3_value_type(value) == SQLITE_NULL)
 		return cell;
 	cell.set = 1;
 	if (type == TALLY_REAL) {
-		cell.f = sqlite3_column_double(row, column);
+		cell.f = sqlite3_value_double(value);
 	} else if (type == TALLY_TEXT || type == TALLY_JSON) {
-		cell.text = (const char *)sqlite3_column_text(row, column);
-		cell.len = (uint32_t)sqlite3_column_bytes(row, column);
+		cell.text = (const char *)sqlite3_value_text(value);
+		cell.len = (uint32_t)sqlite3_value_bytes(value);
 	} else {
-		cell.i = sqlite3_column_int64(row, column);
+		cell.i = sqlite3_value_int64(value);
 	}
 	return cell;
 }

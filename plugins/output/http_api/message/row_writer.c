@@ -54,7 +54,7 @@ static void write_object(const struct row_writer *records, struct json_writer *j
 {
 	json_begin_object(json);
 	for (uint32_t i = 0; i < records->n; i++) {
-		json_write_key(json, records->columns[i].name);
+		json_write_name(json, records->columns[i].name);
 		json_write_cell(json, records->columns[i].type, &row[records->columns[i].cell]);
 	}
 	json_end_object(json);
@@ -122,7 +122,7 @@ void row_write_object(struct json_writer *json, const struct tally_table *table,
 	for (uint32_t i = 0; i < table->n_columns; i++) {
 		if (shown && !shown[i])
 			continue;
-		json_write_key(json, table->columns[i].name);
+		json_write_name(json, table->columns[i].name);
 		json_write_cell(json, table->columns[i].type, &row[i]);
 	}
 	json_end_object(json);

@@ -75,6 +75,15 @@ static bool same_container(const struct tally_cell *a, const struct tally_cell *
 	       cell_compare(&a[LATEST_ID], &b[LATEST_ID]) == 0;
 }
 
+/* As those of one poll come. */
+static bool latest_is_sorted(const struct latest *latest, struct result_set *rows)
+{
+	for (uint32_t i = 1; i < rows->n_rows; i++)
+		if (compare_rows(&latest->order[i - 1], &latest->order[i], rows) > 0)
+			return false;
+	return true;
+}
+
 /* latest->order: rows sorted, without older ones of the same container. */
 static int latest_sort(struct context *context, struct latest *latest)
 {
@@ -87,7 +96,8 @@ static int latest_sort(struct context *context, struct latest *latest)
 		return response_unavailable(context->builder, "out of memory");
 	for (uint32_t i = 0; i < rows->n_rows; i++)
 		latest->order[i] = i;
-	qsort_r(latest->order, rows->n_rows, sizeof(*latest->order), compare_rows, rows);
+	if (!latest_is_sorted(latest, rows))
+		qsort_r(latest->order, rows->n_rows, sizeof(*latest->order), compare_rows, rows);
 	for (uint32_t i = 0; i < rows->n_rows; i++) {
 		const struct tally_cell *row = result_set_row(rows, latest->order[i]);
 		if (n && same_container(result_set_row(rows, latest->order[n - 1]), row))
@@ -203,7 +213,7 @@ void latest_write_fields(const struct latest *latest, const struct tally_cell *r
 	json_write_key(json, "time");
 	json_write_time(json, row[LATEST_TIME].i);
 	for (uint32_t i = 0; i < latest->fields.n; i++) {
-		json_write_key(json, latest->fields.columns[i]->name);
+		json_write_name(json, latest->fields.columns[i]->name);
 		json_write_cell(json, latest->rows.types[LATEST_FIELDS + i],
 				&row[LATEST_FIELDS + i]);
 	}

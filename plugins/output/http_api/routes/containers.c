@@ -118,7 +118,7 @@ static void write_container(const struct container_page *page, const struct late
 	for (uint32_t i = 0; i < page->n_columns; i++) {
 		if (!page->shown[page->columns[i] - page->table->columns])
 			continue;
-		json_write_key(json, page->columns[i]->name);
+		json_write_name(json, page->columns[i]->name);
 		json_write_cell(json, types[1 + i], &row[1 + i]);
 	}
 	if (page->stats)
