@@ -36,7 +36,7 @@ static void nested_values_get_their_commas(void **state)
 	json_end_array(&json);
 	json_write_key(&json, "b");
 	json_write_bool(&json, true);
-	json_write_key(&json, "c");
+	json_write_name(&json, "c");
 	json_write_string(&json, NULL);
 	json_end_object(&json);
 	assert_written(&json, "{\"a\":[1,{},[],null],\"b\":true,\"c\":null}");
