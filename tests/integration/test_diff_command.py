@@ -7,7 +7,7 @@ import pytest
 
 from replayed import Replayed
 
-SECOND, OLD, NEW, GIB = 10**9, "1a" * 32, "2b" * 32, 2**30
+SECOND, OLD, NEW, LATE, GIB = 10**9, "1a" * 32, "2b" * 32, "4d" * 32, 2**30
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31mbe\u202egin\x7f\r\t"
 STAMP = "%Y-%m-%d %H:%M:%S"
 
@@ -29,14 +29,16 @@ class Shop(Replayed):
         self.at = at = time.time_ns() // SECOND * SECOND - 100 * SECOND
         self.emit("container_info", [info(OLD, "web", "shop/web", at - 3600 * SECOND, at - SECOND),
                                      info(NEW, "web", "shop/web", at - SECOND),
-                                     info("3c" * 32, "bad", HOSTILE, at - SECOND)])
+                                     info("3c" * 32, "bad", HOSTILE, at - SECOND),
+                                     info(LATE, "late", "shop/late", at - 21 * SECOND)])
         self.emit("container_stats", [
             [at + n * SECOND, "alpha", NEW if n > 0 else OLD, "web"] + [None] * 4
             + [(20 if n < 0 else 10) + n % 3, None, None, None] + 2 * [GIB // 4 + max(n, 0) * 2**20]
             for n in range(-70, 80)])
         self.emit("container_logs", [
             [at + n * SECOND + 5 * 10**8, "alpha", NEW if n > 0 else OLD, "web", "stdout", f"cannot reach {n}" if n > 0 else "served",
-             "error" if n > 0 else "info", n + 100, "%012x" % (n > 0)] for n in range(-70, 80)])
+             "error" if n > 0 else "info", n + 100, "%012x" % (n > 0)] for n in range(-70, 80)]
+            + [[at + n * SECOND + 5 * 10**8, "alpha", LATE, "late", "stdout", "served", "info", n + 100, None] for n in range(-20, 80)])
         self.emit("log_patterns", [
             [at, "alpha", "shop/web", "%012x" % 0, "served", "info", at - 3600 * SECOND, at, "served"],
             [at, "alpha", "shop/web", "%012x" % 1, "cannot reach <*>" + HOSTILE, "error", at + 3 * SECOND // 2, at, "cannot reach 1"]])
@@ -46,6 +48,7 @@ class Shop(Replayed):
             change(at, "limits", 2, before='{"memory": 1073741824}', after='{"memory": 2147483648}'),
             change(at, "env_names", 3, before='{"A": "12", "B": "1"}', after='{"A": "34", "C": "1"}'),
             change(at + 5 * SECOND, "restart", 4), change(at + 6 * SECOND, "restart", 5), change(at + 7 * SECOND, "oom", 6),
+            change(at, "limits", 9, service="shop/late"),
             change(at - 50 * SECOND, "mark", 7, after='{"text": "deploy 1"}'),
             change(at, "config", 8, service=HOSTILE, before=json.dumps({"command": HOSTILE}), after='{"command": ["x"]}')])
 
@@ -104,6 +107,14 @@ def test_json_is_the_answer_of_the_api(shop):
     new, = got["patterns"]["new"]
     assert new["template"] == "cannot reach <*>" + HOSTILE and new["before"] == 0 and new["after"] >= 50
     assert got == shop.json(f"/api/v1/changes/{got['change']['id']}/effect?window=1min")
+
+
+def test_time_before_a_service_is_not_time_without_lines(shop):
+    got = json.loads(diff(shop, "shop/late", "--json", "--window", "1min"))
+    metrics = {metric["name"]: metric for metric in got["metrics"]}
+    assert metrics["lines"]["verdict"] not in ("worse", "better")
+    assert metrics["lines"]["before"]["n"] == 4 and metrics["lines"]["before"]["mean"] > 40
+    assert metrics["memory_growth"]["before"] == metrics["ends"]["after"] == {"n": 0}  # nobody knows
 
 
 def test_names_and_values_are_shown_and_not_obeyed(shop):

@@ -179,6 +179,12 @@ static void add_value(struct effect *effect, int metric, int range, int point, d
 		*to = isnan(*to) ? value : *to + value;
 }
 
+static void add_sight(struct effect *effect, int range, int64_t time)
+{
+	if (time < effect->seen[range])
+		effect->seen[range] = time;
+}
+
 /* ---- Readings --------------------------------------------------------------------- */
 
 static double cell_value(uint16_t type, const struct tally_cell *cell)
@@ -210,6 +216,7 @@ static int read_readings(struct effect *effect, const struct tally_table *table,
 	for (uint32_t i = 0; r == 0 && i < rows.n_rows; i++) {
 		const struct tally_cell *row = result_set_row(&rows, i);
 		int point = effect_grid_point(&effect->readings, range, row[0].i);
+		add_sight(effect, range, row[0].i);
 		for (uint32_t k = 0; k < n; k++)
 			if (row[2 + k].set)
 				add_value(effect, metric_of[k], range, point,
@@ -224,6 +231,7 @@ static void add_lines(struct effect *effect, int range, int64_t time,
 		      const struct tally_cell *level, double lines)
 {
 	int point = effect_grid_point(&effect->lines, range, time);
+	add_sight(effect, range, time);
 	lines *= (double)CLOCK_MINUTE / (double)effect->lines.step;
 	add_value(effect, EFFECT_LINES_ALL, range, point, lines);
 	if (cell_equals(level, "error") || cell_equals(level, "critical"))
@@ -232,11 +240,14 @@ static void add_lines(struct effect *effect, int range, int64_t time,
 		add_value(effect, EFFECT_LINES_WARNING, range, point, lines);
 }
 
-/* A time without a row is one without lines, if any of the range has some. */
+/* A time without a row is one without lines, if any of the range has some; not before the service
+ * was seen first, since then it may not have been there, or nobody watched. */
 static void lines_are_known(struct effect *effect, int range)
 {
+	int first = effect_grid_point(&effect->lines, range, effect->seen[range]);
 	for (int m = EFFECT_READINGS; m < EFFECT_METRICS; m++)
-		for (uint32_t k = 0; k <= effect->lines.n + effect->lines.n_after + 1; k++)
+		for (uint32_t k = first < 0 ? 0 : (uint32_t)first;
+		     k <= effect->lines.n + effect->lines.n_after + 1; k++)
 			if (isnan(effect->points[m][range][k]))
 				effect->points[m][range][k] = 0;
 }
@@ -350,10 +361,12 @@ static void set_grids(struct effect *effect)
 		set_grid(effect, step_of_blocks(effect, CLOCK_MINUTE), effect->counted,
 			 &effect->patterns_grid);
 	}
-	for (int m = 0; m < EFFECT_METRICS; m++)
-		for (int range = 0; range < EFFECT_RANGES; range++)
+	for (int range = 0; range < EFFECT_RANGES; range++) {
+		effect->seen[range] = INT64_MAX;
+		for (int m = 0; m < EFFECT_METRICS; m++)
 			for (int k = 0; k <= 2 * EFFECT_POINTS + 1; k++)
 				effect->points[m][range][k] = NAN;
+	}
 }
 
 struct effect_tables {

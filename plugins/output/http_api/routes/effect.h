@@ -63,6 +63,7 @@ struct effect {
 	struct result_set containers;
 	uint32_t n_containers;
 	struct effect_grid readings, lines, patterns_grid;
+	int64_t seen[EFFECT_RANGES]; /* the first reading or line; INT64_MAX: none */
 	double points[EFFECT_METRICS][EFFECT_RANGES][2 * EFFECT_POINTS + 2];
 	double deaths[EFFECT_SIDES], seconds[EFFECT_SIDES];
 	struct effect_patterns *patterns; /* NULL: the store has none */

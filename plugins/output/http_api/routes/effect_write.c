@@ -23,14 +23,15 @@ static void write_number(struct json_writer *json, const char *key, double value
 	json_write_real(json, strtod(text, NULL));
 }
 
+/* known: there was enough for a verdict, so that a mean of nothing is 0. */
 static void write_side(struct json_writer *json, const char *key, const struct effect_side *side,
-		       bool points)
+		       bool points, bool known)
 {
 	json_write_key(json, key);
 	json_begin_object(json);
 	json_write_key(json, "n");
 	json_write_int(json, side->n);
-	if (side->n || !points)
+	if (side->n || known)
 		write_number(json, "mean", side->mean);
 	if (side->n && points) {
 		write_number(json, "p50", side->p50);
@@ -51,9 +52,10 @@ static void write_metric(struct json_writer *json, const char *name, const char 
 	json_write_string(json, unit);
 	json_write_key(json, "verdict");
 	json_write_string(json, verdict_names[result->verdict]);
-	write_side(json, "before", &result->before, points);
-	write_side(json, "after", &result->after, points);
-	if (result->verdict != EFFECT_TOO_LITTLE) {
+	bool known = result->verdict != EFFECT_TOO_LITTLE;
+	write_side(json, "before", &result->before, points, known);
+	write_side(json, "after", &result->after, points, known);
+	if (known) {
 		write_number(json, "difference", result->difference);
 		if (points || result->high > result->low) {
 			write_number(json, "low", result->low);
