@@ -243,3 +243,61 @@ when = count(container_events over 5min where action = die) > 2
     assert done.returncode == 0, done.stderr
     assert [json.loads(line)["state"] for line in done.stdout.splitlines()] == ["firing", "resolved"]
     daemon.stop()
+
+
+def test_a_process_without_inputs_evaluates_what_the_store_has(tallyd, postgres):
+    worker = tallyd(REPLAY + stored_in(postgres.conninfo()))
+    (worker.dir / "rows").write_text("")
+    worker.start()
+    polled = "store = timescale\nevaluate = store\nevery = 1s\n"
+    api = tallyd(f"""
+[output.timescale]
+conninfo = {postgres.conninfo()}
+migrate = check
+maintenance = no
+tables = !*
+[buffer.batch]
+[output.sqlite]
+path = {{db}}
+tables = alerts
+[output.http_api]
+listen = 127.0.0.1:{{port}}
+store = timescale
+[alert.busy]
+when = max(cpu_percent) > 90
+{polled}
+[alert.deaths]
+when = count(container_events over 10min where action = die) > 2
+{polled}
+[alert.silent]
+when = no container_stats for 3s by host
+{polled}""")
+    api.start()
+    api.wait(lambda: api.sql("select 1 from sqlite_master where name = 'alerts'"), "its own store is ready")
+
+    def read(rule):
+        return api.metric("tallyd_alert_rows_total", instance=f"alert.{rule}")
+
+    for n in range(2):
+        event(worker, "db", "die", n)
+    api.wait(lambda: read("deaths") >= 6, "both were read again and again")
+    reading(worker, "web", 97)
+    api.wait(lambda: alerts(api), "what the worker wrote fires here")
+    assert alerts(api, "host, subject, state, value") == [("box", "web", "firing", 97)]
+    assert alerts(api, rule="deaths") == []
+    event(worker, "db", "die", 3)
+    api.wait(lambda: alerts(api, rule="deaths"), "the third one is counted")
+    assert alerts(api, "subject, state, value", "deaths") == [("db", "firing", 3)]
+    api.wait(lambda: alerts(api, rule="silent"), "the host is silent")
+    assert alerts(api, rule="silent") == [("box", "firing")]
+    api.kill9()
+    api.start()
+
+    def back():
+        reading(worker, "web", 1)
+        return len(alerts(api, rule="silent")) > 1
+
+    api.wait(back, "the host is back")
+    assert alerts(api, rule="silent") == [("box", "firing"), ("box", "resolved")]
+    assert len(alerts(api)) == len(alerts(api, rule="deaths")) == 1
+    worker.stop()

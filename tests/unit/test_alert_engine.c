@@ -24,7 +24,7 @@ static bool is_muted(void *arg, const char *subject, int64_t now)
 }
 
 static void begin_at(struct scene *scene, int64_t start, const char *when, const char *clear,
-		     size_t max)
+		     size_t max, bool polls)
 {
 	*scene = (struct scene){.start = start};
 	scene->now = scene->start;
@@ -34,15 +34,22 @@ static void begin_at(struct scene *scene, int64_t start, const char *when, const
 					   .host = "daemon",
 					   .max_subjects = max,
 					   .now = scene->start,
+					   .polls = polls,
 					   .muted = is_muted,
 					   .muted_arg = scene};
 	scene->engine = engine_create(&setup);
 	assert_non_null(scene->engine);
 }
 
+static void begin_of(struct scene *scene, const char *when, const char *clear, size_t max,
+		     bool polls)
+{
+	begin_at(scene, INT64_C(1796169600) * CLOCK_SECOND, when, clear, max, polls);
+}
+
 static void begin(struct scene *scene, const char *when, const char *clear, size_t max)
 {
-	begin_at(scene, INT64_C(1796169600) * CLOCK_SECOND, when, clear, max);
+	begin_of(scene, when, clear, max, false);
 }
 
 static void end(struct scene *scene)
@@ -376,7 +383,7 @@ static void a_restart_neither_repeats_nor_forgets(void **state)
 	readings(&before, "web", 99, 90);
 	readings(&before, "db", 99, 30);
 	expect(&before, "web pending 99; web firing 99; db pending 99; ");
-	begin_at(&after, before.now, "max(cpu_percent) > 90 for 1min", NULL, 10);
+	begin_at(&after, before.now, "max(cpu_percent) > 90 for 1min", NULL, 10, false);
 	assert_int_equal(engine_each_alert(before.engine, restore, after.engine), 0);
 	look(&after);
 	readings(&after, "web", 99, 10);
@@ -465,6 +472,67 @@ static void rows_of_before_are_counted_once(void **state)
 	end(&scene);
 }
 
+/* As if the store had these lines, all of the same time, each with its place. */
+static void poll_lines(struct scene *scene, int64_t time, int64_t lines)
+{
+	for (int64_t i = 0; i < lines; i++) {
+		const struct tally_cell row[] = {{.i = time, .set = 1},
+						 {.text = "box", .len = 3, .set = 1},
+						 {.text = "web-id", .len = 6, .set = 1},
+						 {.text = "web", .len = 3, .set = 1},
+						 {.text = "line", .len = 4, .set = 1},
+						 {.set = 0},
+						 {.i = i + 1, .set = 1}};
+		const struct tally_batch batch = {
+			.table = &fixture_logs, .cells = row, .n_rows = 1};
+		engine_watch_past(scene->engine, &batch, scene->now);
+	}
+}
+
+static void what_a_store_tells_again_and_again_counts_once(void **state)
+{
+	struct scene scene;
+	(void)state;
+	begin_of(&scene, "count(container_logs over 5min) > 3", NULL, 10, true);
+	engine_end_past(scene.engine, scene.now - 5 * CLOCK_MINUTE);
+	int64_t first = scene.now;
+	for (int64_t round = 0; round < 3; round++) {
+		scene.now += 10 * CLOCK_SECOND;
+		poll_lines(&scene, first, 2);
+		look(&scene);
+	}
+	expect(&scene, "");
+	poll_lines(&scene, first, 3); /* one more came late, at the same time */
+	poll_lines(&scene, first + CLOCK_SECOND, 1);
+	look(&scene);
+	expect(&scene, "web firing 4; ");
+	end(&scene);
+}
+
+static void a_container_that_runs_is_not_the_one_that_had_its_name_before(void **state)
+{
+	struct scene scene;
+	(void)state;
+	begin_of(&scene, "no container_stats for 1min", NULL, 10, true);
+	struct tally_ctx *ctx = fake_host_ctx(scene.host);
+	struct tally_batch *reading = fixture_stats_row(ctx, scene.now, "web", 1, 1, 1);
+	engine_watch_past(scene.engine, reading, scene.now);
+	tally_batch_drop(ctx, reading);
+	struct tally_batch *told[] = {
+		fixture_info_row(ctx, scene.now, "web", "running", NULL, NULL),
+		fixture_info_row(ctx, scene.now - CLOCK_HOUR, "web", "removed", NULL, NULL)};
+	for (int64_t round = 0; round < 7; round++) {
+		scene.now += 10 * CLOCK_SECOND;
+		engine_watch_past(scene.engine, told[0], scene.now);
+		engine_watch_past(scene.engine, told[1], scene.now);
+		look(&scene);
+	}
+	expect(&scene, "web firing 60; ");
+	tally_batch_drop(ctx, told[0]);
+	tally_batch_drop(ctx, told[1]);
+	end(&scene);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -487,6 +555,8 @@ int main(void)
 		cmocka_unit_test(a_clock_that_is_ahead_does_no_harm),
 		cmocka_unit_test(a_pattern_is_new_for_some_time_and_says_its_service),
 		cmocka_unit_test(rows_of_before_are_counted_once),
+		cmocka_unit_test(what_a_store_tells_again_and_again_counts_once),
+		cmocka_unit_test(a_container_that_runs_is_not_the_one_that_had_its_name_before),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

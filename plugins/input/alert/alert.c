@@ -3,23 +3,19 @@
  * their threads), and emits a row of `alerts` whenever one of its alerts begins, fires or ends
  * (run(), on its own).
  *
- * A change is first written to the state directory, then emitted together with its number as the
- * position: what a crash interrupts is emitted again with the same key, and what stores have, they
- * keep once.  What can fail is that file; without it, a crash may lose changes.
+ * What a crash interrupts is emitted again with the same key, and what stores have, they keep once
+ * (alert_round.c).
  */
 #include "alert.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "alert_table.h"
 #include "base/clock.h"
-#include "keep/saved.h"
 #include "language/rule.h"
 
 static const int64_t look_every = CLOCK_SECOND, look_at_least_after = 100 * CLOCK_MS;
@@ -30,7 +26,8 @@ static void alert_watch(void *self, const struct tally_batch *batch)
 {
 	struct alert *alert = self;
 	const uint64_t one = 1;
-	if (batch->table == &alerts_table || !alert->engine)
+	if (batch->table == &alerts_table || alert->config->evaluate == EVALUATE_STORE ||
+	    !alert->engine)
 		return;
 	int64_t now = tally_now(alert->ctx);
 	pthread_mutex_lock(&alert->lock);
@@ -42,81 +39,7 @@ static void alert_watch(void *self, const struct tally_batch *batch)
 	}
 }
 
-static bool alert_muted(void *arg, const char *subject, int64_t now)
-{
-	const struct alert *alert = arg;
-	return alert_is_muted(alert->config, &alert->quiet, subject, now);
-}
-
-/* ---- A round, on the instance's thread --------------------------------------- */
-
-static void alert_count(struct alert *alert, const struct engine_counts *now)
-{
-	struct engine_counts *before = &alert->counted;
-	tally_count(alert->ctx, METRIC_ROWS, now->rows - before->rows);
-	tally_count(alert->ctx, METRIC_REFUSED, now->refused - before->refused);
-	tally_count(alert->ctx, METRIC_DROPPED, alert->outbox.dropped);
-	tally_gauge(alert->ctx, METRIC_SUBJECTS, (int64_t)now->subjects);
-	tally_gauge(alert->ctx, METRIC_PENDING, (int64_t)now->pending);
-	tally_gauge(alert->ctx, METRIC_FIRING, (int64_t)now->firing);
-	if (now->refused > before->refused)
-		tally_log(alert->ctx, TALLY_WARNING,
-			  "rows of more than %" PRId64
-			  " subjects: those beyond are not watched; raise max_subjects or narrow "
-			  "the rule",
-			  alert->config->max_subjects);
-	alert->outbox.dropped = 0;
-	*before = *now;
-}
-
-/* What no crash can take back any more. */
-static void alert_forget_safe(struct alert *alert)
-{
-	char position[32];
-	if (tally_safe_position(alert->ctx, alert->ctx->name, position, sizeof(position)) == 0)
-		outbox_forget(&alert->outbox, strtoull(position, NULL, 10));
-}
-
-static int alert_change(void *arg, const struct engine_change *change)
-{
-	return outbox_add(arg, change);
-}
-
-/* Silence has to remember whom it has heard, since who never comes back is who it is about. */
-static bool alert_is_news(struct alert *alert, uint64_t before, const struct engine_counts *counts)
-{
-	bool silence = alert->rule->function == RULE_SILENCE;
-	bool others = silence && counts->subjects != alert->saved_subjects;
-	alert->saved_subjects = counts->subjects;
-	return others || alert->outbox.sequence != before;
-}
-
-/* Lost changes are not worth an end of the rule: the next ones may go through. */
-static int alert_round(struct alert *alert, bool all)
-{
-	struct engine_counts counts;
-	struct tally_batch *saved = NULL;
-	uint64_t before = alert->outbox.sequence;
-	alert_forget_safe(alert);
-	pthread_mutex_lock(&alert->lock);
-	int r = engine_look(alert->engine, all, tally_now(alert->ctx), alert_change,
-			    &alert->outbox);
-	bool count = all || alert->outbox.sequence != before;
-	if (count)
-		engine_count(alert->engine, &counts);
-	bool news = count && alert_is_news(alert, before, &counts);
-	if (news)
-		saved = saved_collect(alert->ctx, alert->engine, &alert->outbox);
-	pthread_mutex_unlock(&alert->lock);
-	if (count)
-		alert_count(alert, &counts);
-	if (r < 0 || (news && !saved))
-		tally_log(alert->ctx, TALLY_ERROR, "out of memory: changes may be lost");
-	if (saved && saved_write(alert->ctx, saved) < 0)
-		tally_log(alert->ctx, TALLY_ERROR, "%s: a crash now may lose or repeat changes",
-			  tally_reason(alert->ctx));
-	return alert->outbox.sequence > alert->emitted ? alert_emit(alert) : 0;
-}
+/* ---- On the instance's thread -------------------------------------------------- */
 
 /* Until rows have come that may change something, at the latest in a second; false: stop. */
 static bool alert_wait(struct alert *alert, int64_t until)
@@ -140,6 +63,8 @@ static int alert_run(void *self)
 {
 	struct alert *alert = self;
 	int64_t last = 0;
+	if (alert->config->evaluate == EVALUATE_STORE)
+		return alert_run_polling(alert);
 	while (!alert->engine)
 		if (tally_sleep(alert->ctx, CLOCK_HOUR))
 			return 0;
@@ -156,29 +81,19 @@ static int alert_run(void *self)
 		bool all = last >= next_all;
 		if (all)
 			next_all = last + look_every;
-		r = alert_round(alert, all);
+		r = alert_round(alert, all, tally_now(alert->ctx));
 	}
 	return tally_stopping(alert->ctx) ? 0 : r;
 }
 
 /* ---- Life -------------------------------------------------------------------- */
 
-/* Also after run() came back: changes since the position that is known are emitted again. */
+/* Also after run() came back. */
 static int alert_start(void *self)
 {
 	struct alert *alert = self;
-	char position[32] = "";
-	if (!alert->engine)
-		return 0;
-	if (!alert->restored && saved_read(alert->ctx, alert->engine, &alert->outbox) < 0)
-		tally_log(alert->ctx, TALLY_WARNING, "not all alerts of before could be restored");
-	alert->restored = true;
-	alert_forget_safe(alert);
-	alert->emitted = 0;
-	if (tally_position(alert->ctx, alert->ctx->name, position, sizeof(position)) == 0)
-		alert->emitted = strtoull(position, NULL, 10);
-	if (alert->outbox.sequence < alert->emitted)
-		alert->outbox.sequence = alert->emitted;
+	if (alert->engine)
+		alert_restore(alert);
 	return 0;
 }
 
@@ -194,24 +109,11 @@ static void alert_destroy(void *self)
 	free(alert);
 }
 
-static int alert_create_engine(struct alert *alert)
-{
-	const struct engine_setup setup = {.rule = alert->rule,
-					   .host = alert->ctx->hostname,
-					   .max_subjects = (size_t)alert->config->max_subjects,
-					   .now = tally_now(alert->ctx),
-					   .muted = alert_muted,
-					   .muted_arg = alert};
-	alert->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	alert->engine = engine_create(&setup);
-	if (alert->engine && alert->wake_fd >= 0)
-		return 0;
-	return tally_fail(alert->ctx, ENOMEM, "out of memory or descriptors");
-}
-
 /* Not an error where other processes have the inputs, and one `conf.d` serves all of them. */
 static int alert_create_idle(struct alert *alert)
 {
+	if (alert->config->evaluate == EVALUATE_STORE)
+		return 0; /* the store may have it */
 	tally_log(alert->ctx, TALLY_NOTICE,
 		  "never fires here, as no input has what it is about: %s",
 		  tally_reason(alert->ctx));
@@ -233,7 +135,9 @@ static int alert_create(struct tally_ctx *ctx, const void *config, void **ret_se
 	alert->config = config;
 	alert->name = label + 1;
 	alert->wake_fd = -1;
-	int r = alert_read_rule(ctx, config, &alert->rule, &alert->quiet);
+	int r = alert->config->evaluate == EVALUATE_STORE && !alert->config->store
+			? tally_fail(ctx, EINVAL, "evaluate: there is no store to ask")
+			: alert_read_rule(ctx, config, &alert->rule, &alert->quiet);
 	if (r == 0)
 		r = alert_create_engine(alert);
 	else if (r == -ENOENT)
@@ -278,6 +182,11 @@ static const struct tally_option alert_options[] = {
 	{OPTION(store), .type = TALLY_OPT_STORE, .fallback = "*",
 	 .help = "The output that it reads the rows of its window from at the start, and `tallyd "
 		 "alerts test` the past"},
+	{OPTION(evaluate), .type = TALLY_OPT_CHOICE, .fallback = "rows", .accepts = "rows|store",
+	 .help = "rows: those that the inputs of this process emit, as they pass; store: those of "
+		 "all hosts, by asking the store"},
+	{OPTION(every), .type = TALLY_OPT_DURATION, .fallback = "10s", .accepts = "1s..1h",
+	 .help = "With evaluate = store, how often it asks"},
 	{OPTION(max_subjects), .type = TALLY_OPT_INT, .fallback = "10000", .accepts = "1..1000000",
 	 .help = "Containers, services, projects or hosts that it watches; rows of others are "
 		 "counted"},

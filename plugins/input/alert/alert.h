@@ -17,7 +17,12 @@ struct alert_config {
 	struct tally_store *store; /* NULL: there is none */
 	int64_t severity;          /* index in info|warning|critical */
 	int64_t max_subjects;
+	int64_t evaluate; /* enum alert_evaluate */
+	int64_t every;
 };
+
+/* In the order of the option's choices. */
+enum alert_evaluate { EVALUATE_ROWS, EVALUATE_STORE };
 
 struct alert {
 	struct tally_ctx *ctx;
@@ -63,6 +68,18 @@ static inline bool alert_notifies(enum phase_name phase, bool resolved)
 {
 	return phase == PHASE_FIRING || resolved;
 }
+
+/* Of alert_round.c. Once there is a rule: */
+int alert_create_engine(struct alert *alert);
+/* Looks at all subjects, or at those of which rows came, and emits what has changed. */
+int alert_round(struct alert *alert, bool all, int64_t now);
+/* What it knew before a restart, once there is an engine. */
+void alert_restore(struct alert *alert);
+/* Hands rows of the store to the engine; a past_rows_fn. */
+int alert_watch_past(void *arg, const struct tally_batch *batch);
+
+/* With evaluate = store: what run() does; alert_poll.c. */
+int alert_run_polling(struct alert *alert);
 
 /* The rows of the window from the store, if there is one; waits some seconds for it.  On the
  * instance's thread; alert_past.c. */

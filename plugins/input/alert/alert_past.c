@@ -21,7 +21,7 @@
 
 static const int64_t store_patience = 5 * CLOCK_SECOND, store_again = 100 * CLOCK_MS;
 
-static int watch_past(void *arg, const struct tally_batch *batch)
+int alert_watch_past(void *arg, const struct tally_batch *batch)
 {
 	struct alert *alert = arg;
 	pthread_mutex_lock(&alert->lock);
@@ -33,9 +33,9 @@ static int watch_past(void *arg, const struct tally_batch *batch)
 static int read_window(struct alert *alert, const struct past *past)
 {
 	int64_t now = tally_now(alert->ctx), from = now - alert->rule->window;
-	int r = past_identities(past, watch_past, alert);
+	int r = past_identities(past, alert_watch_past, alert);
 	if (r == 0)
-		r = past_rows(past, from, now, watch_past, alert);
+		r = past_rows(past, from, now, alert_watch_past, alert);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&alert->lock);

@@ -24,10 +24,12 @@ bool columns_find(const struct tally_table *table, const struct rule *rule, stru
 	ret->name = columns_place(table, "name");
 	ret->service = columns_place(table, "service");
 	ret->measured = columns_place(table, rule->column);
-	ret->gone = COLUMNS_NONE;
+	ret->gone = ret->order = COLUMNS_NONE;
 	for (uint32_t i = 0; i < table->n_columns; i++) {
 		if (table->columns[i].role == TALLY_GONE)
 			ret->gone = (int32_t)i;
+		if (table->columns[i].role == TALLY_ORDER)
+			ret->order = (int32_t)i;
 		if (table->columns[i].role == TALLY_TAG && ret->n_tags < COLUMNS_TAGS)
 			ret->tags[ret->n_tags++] = (int32_t)i;
 	}

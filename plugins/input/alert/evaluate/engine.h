@@ -33,6 +33,7 @@ struct engine_setup {
 	const char *host;        /* for tables without a column `host` */
 	size_t max_subjects;
 	int64_t now;            /* when it starts */
+	bool polls;             /* all rows are from a store, and come again and again */
 	engine_muted_fn *muted; /* NULL: nobody is */
 	void *muted_arg;
 };

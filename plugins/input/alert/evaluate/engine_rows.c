@@ -193,11 +193,20 @@ static bool is_late(const struct engine *engine, const struct series *series, in
 	return function != RULE_SILENCE && time <= now - engine->rule->window;
 }
 
+/* Of a store that is asked again and again. */
+static bool was_read(const struct series *series, int64_t time, int64_t order)
+{
+	return time < series->read_to || (time == series->read_to && order <= series->read_order);
+}
+
 /* Rows of a series come in the order of their times.  So a store's row is known if it is not before
  * the first that passed; and one that passes, as after a crash, if it is not after the last that
  * was read. */
-static bool is_known(const struct engine *engine, struct series *series, int64_t time)
+static bool is_known(const struct engine *engine, struct series *series, int64_t time,
+		     int64_t order)
 {
+	if (engine->setup.polls)
+		return was_read(series, time, order);
 	if (engine->past)
 		return series->seen_from && time >= series->seen_from;
 	if (!series->seen_from)
@@ -209,6 +218,7 @@ static void watch_row(struct engine *engine, const struct columns *at, const str
 		      int64_t now)
 {
 	int64_t time = row[0].set && row[0].i < now ? row[0].i : now;
+	int64_t order = at->order == COLUMNS_NONE ? 0 : row[at->order].i;
 	if (engine->rule->function != RULE_NEWEST && !columns_match(at, engine->rule, row, now))
 		return;
 	struct series *series = find_series(engine, at, row, now);
@@ -218,7 +228,7 @@ static void watch_row(struct engine *engine, const struct columns *at, const str
 		return;
 	}
 	struct subject *subject = series->subject;
-	if (is_known(engine, series, time) || is_late(engine, series, time, now))
+	if (is_known(engine, series, time, order) || is_late(engine, series, time, now))
 		return;
 	add_row(engine, at, row, series, time);
 	if (time > series->time)
@@ -227,8 +237,10 @@ static void watch_row(struct engine *engine, const struct columns *at, const str
 		subject->last_row = time;
 	if (!subject->first_row || time < subject->first_row)
 		subject->first_row = time;
-	if (engine->past && time > series->read_to)
+	if (engine->past && !was_read(series, time, order)) {
 		series->read_to = time;
+		series->read_order = order;
+	}
 	subject->known = true;
 	subjects_mark(&engine->subjects, subject);
 }
@@ -261,8 +273,10 @@ static void watch_running(struct engine *engine, const struct columns *at, int32
 		    what = span_of(row, state);
 	struct subject *subject =
 		subjects_find(&engine->subjects, host.text, host.len, name.text, name.len);
-	if (!subject)
+	/* Another container may have had its name before, and the store may tell of it later. */
+	if (!subject || (row[0].set && row[0].i < subject->gone_as_of))
 		return;
+	subject->gone_as_of = row[0].set ? row[0].i : 0;
 	bool was = subject->gone;
 	subject->gone =
 		what.len != strlen("running") || memcmp(what.text, "running", what.len) != 0;

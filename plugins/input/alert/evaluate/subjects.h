@@ -26,6 +26,7 @@ struct subject {
 	double newest; /* the first number among the conditions, of a row that fulfils them */
 	bool has_newest, known; /* known: a row has come since the start */
 	bool gone;              /* of silence: it does not run, and has a right to be silent */
+	int64_t gone_as_of;     /* time of the row that said whether it runs */
 	uint32_t n_series;
 	bool dirty; /* in the list of those to look at */
 	struct subject *next_dirty;
@@ -37,8 +38,9 @@ struct series {
 	struct subject *subject;
 	int64_t time;
 	int64_t seen_from; /* of its first row that passed; 0: none has */
-	int64_t read_to;   /* of its newest row that was read from a store */
-	double value;      /* of a counter, or the newest */
+	int64_t read_to;   /* of its newest row that was read from a store, and its order there */
+	int64_t read_order;
+	double value; /* of a counter, or the newest */
 	bool has_value, matches;
 	bool gone; /* its newest row says that what it is about does not exist any more */
 };

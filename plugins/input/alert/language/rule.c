@@ -26,6 +26,12 @@ bool rule_has_window(const struct rule *rule)
 	return rule->function > RULE_SILENCE;
 }
 
+bool rule_needs_info(const struct rule *rule)
+{
+	return rule->by == RULE_BY_SERVICE || rule->by == RULE_BY_PROJECT ||
+	       (rule->by == RULE_BY_CONTAINER && rule->function == RULE_SILENCE);
+}
+
 bool rule_compare(double value, enum rule_operator op, double with)
 {
 	switch (op) {

@@ -80,6 +80,8 @@ void rule_destroy(struct rule *rule); /* NULL is fine */
 const char *rule_unit(const struct rule *rule);
 /* Does it look at rows within a window, and not at the newest ones? */
 bool rule_has_window(const struct rule *rule);
+/* Does it go by what container_info says of containers besides its own table? */
+bool rule_needs_info(const struct rule *rule);
 bool rule_compare(double value, enum rule_operator op, double with);
 const char *rule_operator_text(enum rule_operator op);
 const char *rule_subject_text(enum rule_subject by);

@@ -30,6 +30,8 @@ struct past {
 	struct tally_store *store;
 	const struct rule *rule;
 	struct past_table rows, info, events;
+	struct past_table newest; /* tags of the rows, and the newest time of each series */
+	bool has_newest;          /* nothing but these is needed of a row to know whose it is */
 };
 
 /* ---- Finding the tables ------------------------------------------------------ */
@@ -73,12 +75,19 @@ static bool rule_needs(const void *arg, const struct tally_column *column)
 {
 	static const char *const always[] = {"host", "container_id", "name", "service", NULL};
 	const struct rule *rule = arg;
-	if (column->role == TALLY_GONE || is_one_of(column->name, always) ||
-	    strcmp(column->name, rule->column) == 0)
+	if (column->role == TALLY_GONE || column->role == TALLY_ORDER ||
+	    is_one_of(column->name, always) || strcmp(column->name, rule->column) == 0)
 		return true;
 	for (unsigned i = 0; i < rule->n_conditions; i++)
 		if (strcmp(column->name, rule->conditions[i].column) == 0)
 			return true;
+	return false;
+}
+
+static bool nothing_more(const void *arg, const struct tally_column *column)
+{
+	(void)arg;
+	(void)column;
 	return false;
 }
 
@@ -98,11 +107,22 @@ static bool event_needs(const void *arg, const struct tally_column *column)
 	return is_one_of(column->name, always);
 }
 
+static void find_newest(struct past *past, const struct tally_table *table)
+{
+	static const struct tally_column newest = {.name = "newest", .type = TALLY_TIME};
+	copy_table(&past->newest, table, nothing_more, NULL);
+	past->has_newest = table->kind == TALLY_SERIES &&
+			   past->newest.table.n_columns == past->rows.table.n_columns;
+	add_column(&past->newest, &newest);
+}
+
 static int find_table(void *arg, const struct tally_table *table)
 {
 	struct past *past = arg;
-	if (strcmp(table->name, past->rule->table) == 0)
+	if (strcmp(table->name, past->rule->table) == 0) {
 		copy_table(&past->rows, table, rule_needs, past->rule);
+		find_newest(past, table);
+	}
 	if (strcmp(table->name, identities_table) == 0)
 		copy_table(&past->info, table, info_needs, NULL);
 	if (strcmp(table->name, "container_events") == 0)
@@ -160,28 +180,69 @@ static int take(void *arg, const struct tally_batch *answer)
 		       : -EPROTO;
 }
 
+static int run(const struct past *past, const struct past_table *of, struct tally_query *query,
+	       past_rows_fn *rows, void *arg)
+{
+	struct asking asking = {.table = &of->table, .rows = rows, .arg = arg};
+	query->size = sizeof(*query);
+	query->table = of->name;
+	query->limit = INT32_MAX;
+	query->deadline = tally_monotonic(past->ctx) + past_deadline;
+	return tally_query(past->ctx, past->store, query, take, &asking);
+}
+
+/* What the store can leave out by itself.  Where the newest row decides, those that do not match
+ * are needed as well. */
+static uint32_t add_filters(const struct rule *rule, struct tally_filter filters[RULE_CONDITIONS])
+{
+	uint32_t n = 0;
+	for (unsigned i = 0; rule->function != RULE_NEWEST && i < rule->n_conditions; i++) {
+		const struct rule_condition *condition = &rule->conditions[i];
+		if (condition->type != TALLY_TEXT || condition->op != RULE_EQUAL)
+			continue;
+		filters[n++] =
+			(struct tally_filter){.column = condition->column,
+					      .match = TALLY_EQUALS,
+					      .value = {.text = condition->text,
+							.len = (uint32_t)strlen(condition->text),
+							.set = 1}};
+	}
+	return n;
+}
+
 static int ask(const struct past *past, const struct past_table *of, int64_t from, int64_t to,
 	       past_rows_fn *rows, void *arg)
 {
 	struct tally_select select[PAST_COLUMNS];
-	struct asking asking = {.table = &of->table, .rows = rows, .arg = arg};
-	for (uint32_t i = 1; i < of->table.n_columns; i++)
-		select[i - 1] =
-			(struct tally_select){.column = of->names[i], .aggregate = TALLY_RAW};
-	const struct tally_query query = {.size = sizeof(query),
-					  .table = of->name,
-					  .from = from,
-					  .to = to,
-					  .select = select,
-					  .n_select = of->table.n_columns - 1,
-					  .limit = INT32_MAX,
-					  .deadline = tally_monotonic(past->ctx) + past_deadline};
-	return tally_query(past->ctx, past->store, &query, take, &asking);
+	struct tally_filter filters[RULE_CONDITIONS];
+	struct tally_query query = {.from = from, .to = to, .select = select, .filters = filters};
+	query.n_select = of->table.n_columns - 1;
+	for (uint32_t i = 0; i < query.n_select; i++)
+		select[i] =
+			(struct tally_select){.column = of->names[i + 1], .aggregate = TALLY_RAW};
+	if (of == &past->rows)
+		query.n_filters = add_filters(past->rule, filters);
+	return run(past, of, &query, rows, arg);
 }
 
 int past_rows(const struct past *past, int64_t from, int64_t to, past_rows_fn *rows, void *arg)
 {
 	return ask(past, &past->rows, from, to, rows, arg);
+}
+
+int past_newest(const struct past *past, int64_t from, int64_t to, past_rows_fn *rows, void *arg)
+{
+	const struct past_table *of = &past->newest;
+	const struct tally_select newest = {.column = past->rows.names[0], .aggregate = TALLY_MAX};
+	const char *tags[PAST_COLUMNS];
+	struct tally_query query = {
+		.from = from, .to = to, .select = &newest, .n_select = 1, .group_by = tags};
+	if (!past->has_newest)
+		return past_rows(past, from, to, rows, arg);
+	query.n_group_by = of->table.n_columns - 2;
+	for (uint32_t i = 0; i < query.n_group_by; i++)
+		tags[i] = of->names[i + 1];
+	return run(past, of, &query, rows, arg);
 }
 
 int past_identities(const struct past *past, past_rows_fn *rows, void *arg)

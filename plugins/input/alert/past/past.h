@@ -22,6 +22,9 @@ void past_close(struct past *past); /* NULL is fine */
 
 /* Rows from `from` on and before `to`, ordered by time; of a STATE table all there are. */
 int past_rows(const struct past *past, int64_t from, int64_t to, past_rows_fn *rows, void *arg);
+/* The newest row of each series in that time, or, of tables that do not say in tags whose a row is,
+ * all of them. */
+int past_newest(const struct past *past, int64_t from, int64_t to, past_rows_fn *rows, void *arg);
 /* The rows of container_info; none if the store lacks it. */
 int past_identities(const struct past *past, past_rows_fn *rows, void *arg);
 /* The starts and ends of containers, as rows of container_info with the state that followed; who
