@@ -380,11 +380,12 @@ def test_logs_of_one_container(same, rolled):
 
 @pytest.mark.parametrize("query", [
     "", "level=warn&level=err", "stream=stderr", "q=a", "regex=" + quote("[02468]$"), "project=shop&host=beta",
-    "label=app%3Dweb", "container=web", "name=d*", "q=" + quote("no such text"), "project=nope"])
+    "label=app%3Dweb", "container=web", "name=d*", "q=" + quote("no such text"), "project=nope", f"pattern={PATTERNS[0]}"])
 def test_lines_are_counted_as_they_are_listed(same, rolled, query):
     rows = same(f"/api/v1/logs?{LINES}limit=1000&{query}").json["data"]
     count = same(f"/api/v1/logs/count?{LINES}{query}").json
     assert count["complete"] and count["data"]["total"] == len(rows) == sum(count["data"]["levels"].values())
+    assert same(f"/api/v1/logs?{LINES}limit=1&total=yes&{query}").json["total"] == len(rows)
     for level, n in count["data"]["levels"].items():
         assert n == sum((row["level"] or "none") == level for row in rows)
     for grid in ("from={-86400}&to={60}&step=1h", "from={-1000}&to={60}&step=45s", "from={-3600}&to={60}&points=7",
@@ -444,8 +445,8 @@ def test_counts_of_lines_are_kept_and_mended(stores, same, rolled, base):
 def test_patterns_of_lines(same, rolled, base, query, n):
     """Each with as many lines as the list has of it, in two ranges too."""
     end = "to={60}&"
-    whole = [f"/api/v1/logs/patterns?from={{-86400}}&{end}{query}",
-             f"/api/v1/logs/patterns?from={{-86400}}&{end}new_since={{-600}}&{query}"]
+    whole = [f"/api/v1/logs/patterns?from={{-86400}}&{end}total=yes&{query}",
+             f"/api/v1/logs/patterns?from={{-86400}}&{end}total=yes&new_since={{-600}}&{query}"]
     lines = same(f"/api/v1/logs?{LINES}limit=1000").json["data"]
     plain, split = (same(path).json for path in whole)
     assert plain["total"] == split["total"] == len(plain["data"]) == len(split["data"]) == n
@@ -459,7 +460,8 @@ def test_patterns_of_lines(same, rolled, base, query, n):
         assert other["lines_before"] == len(mine) - other["lines"]
         assert other["state"] == {PATTERNS[0]: "new", "f" * 12: "gone"}.get(row["id"], "known")
     assert [row["state"] for row in split["data"]] == sorted((row["state"] for row in split["data"]), key="new".__ne__)
-    same(whole[1] + "&format=csv&limit=2")
+    assert list(pages(same, whole[1] + "&limit=2")) == split["data"]
+    same(whole[1] + "&format=csv&limit=2&sort=-first_seen")
 
 
 @pytest.mark.parametrize("query, n", [
@@ -489,7 +491,8 @@ def test_changes(same, query, n):
     ("container=web&host=alpha", [("unhealthy", "web", "firing")]),
     ("host=beta", [])])
 def test_alerts(same, query, found):
-    answer = same("/api/v1/alerts?" + query).json
+    answer = same("/api/v1/alerts?total=yes&" + query).json
+    assert list(pages(same, "/api/v1/alerts?limit=1&" + query)) == answer["data"]
     assert [(row["rule"], row["subject"], row["state"]) for row in answer["data"]] == found
     assert answer["total"] == len(found)
     assert len(same(f"/api/v1/alerts?limit=1&fields=rule,value&{query}").json["data"]) == min(1, len(found))
@@ -534,7 +537,7 @@ def test_images(same, path):
 @pytest.mark.parametrize("path", ["hosts", "summary", "tables", "stats/latest", "stats/latest?host=beta",
                                   "stats/latest?fields=cpu_percent,net_rx_bytes", "top?window=1d",
                                   "top?window=1d&by=mem&limit=1", "top?window=1d&by=net", "top?window=1d&by=blk",
-                                  "top?window=1d&host=beta", "stats/latest?format=csv",
+                                  "top?window=1d&host=beta", "stats/latest?format=csv&sort=-pids",
                                   "stats/latest?format=ndjson&host=beta", "top?window=1d&by=net&format=csv",
                                   "top?window=1d&format=ndjson", "top?from={-86400}&to={0}&by=pids",
                                   "top?from={-400000}&to={-1000}&by=net_rx_bytes",
@@ -582,7 +585,9 @@ def test_tables_of_state_in_both_orders(same, table, key):
 @pytest.mark.parametrize("path, row", [
     ("containers?gone=yes&fields=host,container_id,name,created", "created"), ("containers?gone=yes", "name"),
     ("images?gone=yes", "size_bytes"), ("events?from={-86400}&to={1}", "action"), ("events?from={-86400}&to={1}", "time"),
-    ("tables/weather?from={-9000}&to={1}", "celsius"), ("tables/notes?from={-1140}&to={1}", "text")])
+    ("logs?from={-86400}&to={1}", "level"), ("logs?from={-86400}&to={1}&regex=a", "message"), ("logs?from={-600}&to={1}", "time"),
+    ("changes?from={-604800}&to={1}", "kind"), ("alerts?", "severity"), ("alerts?", "time"), ("images/versions?", "outdated"),
+    ("images/versions?", "reference"), ("logs/patterns?from={-86400}&to={60}", "level"), ("logs/patterns?from={-86400}&to={60}&fields=lines", "lines"), ("tables/weather?from={-9000}&to={1}", "celsius"), ("tables/notes?from={-1140}&to={1}", "text")])
 def test_sorted_pages(same, path, row):
     for sort in (row, "-" + row):
         rows = list(pages(same, f"/api/v1/{path}&sort={sort}&limit=37&total=yes"))
@@ -603,6 +608,7 @@ def test_sorted_pages(same, path, row):
     ("logs?project=a&labl=b", 400), ("containers/web/logs?project=a", 400), ("logs?" + "regex=a&" * 9, 400), ("logs?stream=both", 400), ("logs?level=loud", 400), ("logs?container=nope", 404),
     ("events?cursor=AAAA", 400), ("images/nope", 404), ("images/versions?reference=", 400), ("tables/nope", 404),
     ("tables/weather?celsius=1", 400), ("top?by=luck", 400), ("stats?ids=", 404), ("stats?ids=web,nope", 404),
+    ("logs?sort=level&after=1", 400), ("images/versions?sort=containers", 400), ("stats/latest?sort=pid", 400), ("top?sort=name", 400),
     ("stats?group_by=pod", 400), ("stats?group_by=host&agg=last", 400), ("stats?ids=web&host=alpha&project=shop", 400),
     ("stats?ids=db", 409), ("stats?ids=web&host=beta", 404), ("nope", 404)])
 def test_wrong_questions(same, path, status):

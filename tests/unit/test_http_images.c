@@ -230,6 +230,13 @@ static void versions_come_by_host_and_reference(void **state)
 	assert_string_equal(
 		all(state, "/api/v1/images/versions?outdated=no&host=beta", "host", "reference"),
 		"beta/web:latest");
+	assert_string_equal(
+		all(state, "/api/v1/images/versions?sort=-outdated&limit=2", "host", "reference"),
+		"alpha/web:latest alpha/ghcr.io/x/db:16 alpha/left:1 alpha/web:2 beta/web:latest");
+	assert_string_equal(all(state, "/api/v1/images/versions?sort=-time&host=alpha&limit=1",
+				"host", "reference"),
+			    "alpha/web:latest alpha/left:1 alpha/ghcr.io/x/db:16 alpha/web:2");
+	http_expect_problem(*state, "/api/v1/images/versions?sort=changes", 400, "sort", "JSON");
 	http_expect_problem(*state, "/api/v1/images/versions?outdated=maybe", 400, "outdated",
 			    "no, yes");
 	assert_string_equal(all(state, "/api/v1/images/versions?reference=*:1*&from=now-1h", "host",

@@ -212,6 +212,48 @@ static void lines_come_with_those_around_them(void **state)
 	http_expect_problem(*state, "/api/v1/logs?before=101", 400, "before", "100");
 }
 
+static void lines_can_be_sorted_by_any_column(void **state)
+{
+	assert_ages(state, "/api/v1/logs?sort=time&limit=2", "GET /|Connection REFUSED, \"retry\"");
+	assert_ages(state, "/api/v1/logs?sort=-time&limit=2", "refused, too|slow query");
+	assert_ages(state, "/api/v1/logs?sort=level",
+		    "Connection REFUSED, \"retry\"|GET /|slow query|refused, too");
+	assert_ages(state, "/api/v1/logs?sort=-message&regex=s", "slow query|refused, too");
+	assert_ages(state, "/api/v1/logs?sort=name&q=refused",
+		    "refused, too|Connection REFUSED, \"retry\"");
+	http_expect_problem(*state, "/api/v1/logs?sort=level&after=1", 400, "sort", "by time");
+	assert_ages(state, "/api/v1/logs?sort=-time&after=1&q=GET",
+		    "Connection REFUSED, \"retry\"|GET /");
+}
+
+static void assert_total(void **state, const char *target, int total)
+{
+	struct http_answer answer = http_ok(state, target);
+	json_t *found = json_object_get(answer.json, "total");
+	assert_true(total < 0 ? json_is_null(found) : json_is_integer(found));
+	if (total >= 0)
+		assert_int_equal(json_integer_value(found), total);
+	http_free(&answer);
+}
+
+static void lines_of_all_pages_are_counted(void **state)
+{
+	char next[2048];
+	assert_total(state, "/api/v1/logs?total=yes&limit=1", 4);
+	assert_total(state, "/api/v1/logs?total=yes&limit=1&sort=message", 4);
+	assert_total(state, "/api/v1/logs?total=yes&limit=1&q=refused", 2);
+	assert_total(state, "/api/v1/logs?total=yes&limit=1&regex=s&sort=level", 2);
+	assert_total(state, "/api/v1/logs?total=yes&name=web&from=now-2h", 3);
+	assert_total(state, "/api/v1/containers/db/logs?total=yes", 2);
+	assert_total(state, "/api/v1/logs?total=yes&pattern=x", 0);
+	assert_total(state, "/api/v1/events?total=yes&action=die", 1);
+	struct http_answer answer = http_ok(state, "/api/v1/logs?total=yes&limit=3&from=now-90s");
+	assert_true(next_target(&answer, next, sizeof(next)));
+	http_free(&answer);
+	fake_host_set_now(((struct http_fixture *)*state)->host, HTTP_NOW + CLOCK_HOUR);
+	assert_total(state, next, 4); /* of the first page's range */
+}
+
 static void assert_count(void **state, const char *target, int total, const char *level, int of_it)
 {
 	struct http_answer answer = http_ok(state, target);
@@ -224,6 +266,48 @@ static void assert_count(void **state, const char *target, int total, const char
 	http_free(&answer);
 }
 
+static const struct tally_column count_columns[] = {
+	{.name = "time", .type = TALLY_TIME, .role = TALLY_FIELD},
+	{.name = "level", .type = TALLY_TEXT, .role = TALLY_TAG},
+	{.name = "lines", .type = TALLY_INT, .role = TALLY_FIELD},
+	{.name = "container_id", .type = TALLY_TEXT, .role = TALLY_TAG},
+};
+static const struct tally_table count_table = {.name = "container_logs_lines",
+					       .kind = TALLY_SERIES,
+					       .columns = count_columns,
+					       .n_columns = 4};
+
+static void add_count(struct http_fixture *fixture, int minutes, const char *level, int n)
+{
+	struct tally_cell *row = fake_store_row(fixture->store, "container_logs_lines");
+	fake_store_int(fixture->store, row, "time", HTTP_NOW - minutes * CLOCK_MINUTE);
+	fake_store_text(fixture->store, row, "level", level);
+	fake_store_text(fixture->store, row, "container_id", ID_WEB);
+	fake_store_int(fixture->store, row, "lines", n);
+}
+
+/* Whose counts are kept for longer. */
+static void lines_that_were_deleted_are_not_among_those_of_all_pages(void **state)
+{
+	fake_store_table(((struct http_fixture *)*state)->store, &count_table);
+	add_count(*state, 120, "info", 100);
+	add_count(*state, 67, "info", 1);
+	add_count(*state, 1, "error", 4);
+	assert_total(state, "/api/v1/logs?total=yes&from=now-3h&limit=1", 5);
+	assert_count(state, "/api/v1/logs/count?from=now-3h", 105, "error", 4);
+	assert_total(state, "/api/v1/logs?total=yes&from=now-3h&to=now-2h", 0);
+}
+
+static void what_is_not_found_in_time_is_neither_counted_nor_sorted(void **state)
+{
+	struct http_fixture *fixture = *state;
+	fake_store_time_out_before(fixture->store, HTTP_NOW - 70 * CLOCK_MINUTE);
+	assert_total(state, "/api/v1/logs?from=now-2h&q=e&total=yes", -1);
+	assert_ages(state, "/api/v1/logs?from=now-2h&q=query&total=yes", "slow query");
+	http_expect_problem(fixture, "/api/v1/logs?from=now-2h&q=e&sort=level", 413, "sort",
+			    "shorter range");
+}
+
 static void lines_are_counted_by_level(void **state)
 {
 	assert_count(state, "/api/v1/logs/count", 4, "none", 1);
@@ -232,6 +316,7 @@ static void lines_are_counted_by_level(void **state)
 	assert_count(state, "/api/v1/logs/count?q=refused", 2, "error", 1);
 	assert_count(state, "/api/v1/logs/count?regex=y$&container=db", 1, "warning", 1);
 	assert_count(state, "/api/v1/logs/count?host=beta", 0, "error", 0);
+	assert_count(state, "/api/v1/logs/count?pattern=5f0c1d9a77e2", 0, "error", 0);
 	http_expect_problem(*state, "/api/v1/logs/count?container=nope", 404, "container", "nope");
 	http_expect_problem(*state, "/api/v1/logs/count?limit=1", 400, "limit", "no such");
 }
@@ -495,6 +580,12 @@ int main(void)
 		TEST(a_regular_expression_that_takes_for_ever_is_refused),
 		TEST(a_search_says_whether_it_is_complete),
 		TEST(lines_come_with_those_around_them),
+		TEST(lines_can_be_sorted_by_any_column),
+		TEST(lines_of_all_pages_are_counted),
+		TEST(lines_that_were_deleted_are_not_among_those_of_all_pages),
+		cmocka_unit_test_setup_teardown(
+			what_is_not_found_in_time_is_neither_counted_nor_sorted, set_up_in_haste,
+			http_tear_down),
 		TEST(lines_are_counted_by_level),
 		TEST(lines_are_counted_on_a_grid_of_time),
 		cmocka_unit_test_setup_teardown(points_that_were_not_counted_are_null,

@@ -79,13 +79,17 @@ static void readings_come_as_ndjson_and_csv(void **state)
 	static const char csv[] = "text/csv; charset=utf-8";
 	static const char ndjson[] = "application/x-ndjson; charset=utf-8";
 	assert_body(state, "/api/v1/stats/latest?fields=mem_used_bytes&format=csv", csv,
-		    "host,container_id,name,time,mem_used_bytes\r\n"
-		    "alpha," ID_WEB ",web,2026-01-01T12:00:00Z,1000\r\n"
-		    "beta," ID_TWIN ",db,2026-01-01T11:59:55Z,1005\r\n");
-	assert_body(state, "/api/v1/stats/latest?fields=cpu_percent&format=ndjson&host=beta",
-		    ndjson,
-		    "{\"host\":\"beta\",\"container_id\":\"" ID_TWIN
-		    "\",\"name\":\"db\",\"time\":\"2026-01-01T11:59:55Z\",\"cpu_percent\":99.5}\n");
+		    "time,host,container_id,name,mem_used_bytes\r\n"
+		    "2026-01-01T12:00:00Z,alpha," ID_WEB ",web,1000\r\n"
+		    "2026-01-01T11:59:55Z,beta," ID_TWIN ",db,1005\r\n");
+	assert_body(state, "/api/v1/stats/latest?fields=mem_used_bytes&format=csv&sort=name", csv,
+		    "time,host,container_id,name,mem_used_bytes\r\n"
+		    "2026-01-01T11:59:55Z,beta," ID_TWIN ",db,1005\r\n"
+		    "2026-01-01T12:00:00Z,alpha," ID_WEB ",web,1000\r\n");
+	assert_body(
+		state, "/api/v1/stats/latest?fields=cpu_percent&format=ndjson&host=beta", ndjson,
+		"{\"time\":\"2026-01-01T11:59:55Z\",\"host\":\"beta\",\"container_id\":\"" ID_TWIN
+		"\",\"name\":\"db\",\"cpu_percent\":99.5}\n");
 	assert_body(state, "/api/v1/top?format=csv&limit=1", csv,
 		    "time,host,container_id,name,value\r\n"
 		    "2026-01-01T11:59:55Z,beta," ID_TWIN ",db,99.5\r\n");
@@ -97,6 +101,20 @@ static void readings_come_as_ndjson_and_csv(void **state)
 	http_expect_problem(*state, "/api/v1/stats/latest?format=rows", 400, "format", "csv");
 }
 
+static void newest_readings_are_sorted_and_counted(void **state)
+{
+	struct http_answer answer =
+		http_ok(state, "/api/v1/stats/latest?sort=-cpu_percent&total=yes");
+	assert_string_equal(text_at(&answer, "data.0.host"), "beta");
+	assert_int_equal(json_integer_value(json_at(answer.json, "total")), 2);
+	http_free(&answer);
+	answer = http_ok(state, "/api/v1/stats/latest?host=nope&total=yes&sort=time");
+	assert_int_equal(json_integer_value(json_at(answer.json, "total")), 0);
+	http_free(&answer);
+	http_expect_problem(*state, "/api/v1/stats/latest?fields=net_rx_bytes&sort=cpu_percent",
+			    400, "sort", "no such column");
+}
+
 static void negative_numbers_of_csv_stay_numbers(void **state)
 {
 	struct http_fixture *fixture = *state;
@@ -105,8 +123,8 @@ static void negative_numbers_of_csv_stay_numbers(void **state)
 	assert_body(state,
 		    "/api/v1/stats/latest?fields=cpu_percent,net_rx_bytes&format=csv&csv_safe=yes",
 		    "text/csv; charset=utf-8",
-		    "host,container_id,name,time,cpu_percent,net_rx_bytes\r\n"
-		    "'=alpha,abc,web,2026-01-01T11:59:55Z,-12.5,-7\r\n");
+		    "time,host,container_id,name,cpu_percent,net_rx_bytes\r\n"
+		    "2026-01-01T11:59:55Z,'=alpha,abc,web,-12.5,-7\r\n");
 }
 
 static void hosts_and_summary_add_up(void **state)
@@ -160,6 +178,7 @@ int main(void)
 		EMPTY(old_readings_are_the_latest_when_collecting_has_stopped),
 		WITH_DATA(the_top_is_sorted),
 		WITH_DATA(readings_come_as_ndjson_and_csv),
+		WITH_DATA(newest_readings_are_sorted_and_counted),
 		EMPTY(negative_numbers_of_csv_stay_numbers),
 		WITH_DATA(hosts_and_summary_add_up),
 		WITH_DATA(what_no_host_measured_has_no_sum),

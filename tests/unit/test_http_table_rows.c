@@ -205,7 +205,6 @@ static void rows_can_be_sorted_by_any_column_in_pages(void **state)
 	http_expect_problem(*state, "/api/v1/tables/notes?fields=text,nope", 400, "fields",
 			    "no such column");
 	http_expect_problem(*state, "/api/v1/tables/notes?total=2", 400, "total", "no, yes");
-	http_expect_problem(*state, "/api/v1/logs?sort=name", 400, "sort", "no such parameter");
 }
 
 static void a_cursor_belongs_to_how_rows_are_sorted(void **state)

@@ -100,17 +100,18 @@ static int paging_read_sort(struct context *context, const struct tally_table *t
 	if (ret->sort->type == TALLY_JSON)
 		return response_problem(context->builder, 400, "sort",
 					"%s is JSON, which has no order", name);
+	/* Rows that have a time of their own come in its order without being sorted. */
+	if (ret->timed && ret->sort == &table->columns[0]) {
+		ret->newest_first = ret->sort_down;
+		ret->sort = NULL;
+	}
+	ret->whole = ret->whole || ret->sort;
 	return 0;
 }
 
-int paging_read(struct context *context, const struct tally_table *table,
-		const struct window *window, struct paging *ret)
+static int paging_open(struct context *context, const struct tally_table *table, struct paging *ret)
 {
 	const char *cursor = target_param(context->target, "cursor");
-	*ret = (struct paging){.limit = (uint32_t)context->args->limit,
-			       .timed = table->kind != TALLY_STATE,
-			       .from = window->from,
-			       .to = window->to};
 	for (uint32_t i = 0; i < table->n_columns; i++) {
 		if (!table_is_key(table, i))
 			continue;
@@ -123,16 +124,37 @@ int paging_read(struct context *context, const struct tally_table *table,
 	return r == 0 && cursor ? paging_read_cursor(context, cursor, ret) : r;
 }
 
+int paging_read(struct context *context, const struct tally_table *table,
+		const struct window *window, struct paging *ret)
+{
+	*ret = (struct paging){.limit = (uint32_t)context->args->limit,
+			       .timed = table->kind != TALLY_STATE,
+			       .newest_first = context->args->order == ORDER_DESC,
+			       .from = window->from,
+			       .to = window->to};
+	return paging_open(context, table, ret);
+}
+
+int paging_read_whole(struct context *context, const struct tally_table *table,
+		      const struct tally_column *by, bool down, struct paging *ret)
+{
+	int64_t limit = context->args->limit;
+	*ret = (struct paging){.limit = limit ? (uint32_t)limit : INT32_MAX,
+			       .sort = by,
+			       .sort_down = down,
+			       .whole = true};
+	return paging_open(context, table, ret);
+}
+
 void paging_ask(const struct paging *paging, struct query *query)
 {
-	query->spec.limit = paging->limit + 1;
+	query->spec.limit = paging->whole ? PAGING_MOST_SORTED : paging->limit + 1;
+	query->spec.newest_first = paging->newest_first;
 	if (paging->timed) {
 		query->spec.from = paging->from;
 		query->spec.to = paging->to;
 	}
-	if (paging->sort)
-		query->spec.limit = PAGING_MOST_SORTED;
-	if (!paging->memory || paging->sort)
+	if (!paging->memory || paging->whole)
 		return;
 	query->spec.after = paging->after;
 	query->spec.n_after = paging->n_key;
@@ -143,9 +165,8 @@ uint32_t paging_rows(const struct paging *paging, const struct result_set *rows)
 	return rows->n_rows < paging->limit ? rows->n_rows : paging->limit;
 }
 
-/* Where a column is in a row: the time is in none of the columns, and comes first. */
-static uint32_t paging_place(const struct tally_column *column,
-			     const struct tally_column *const *columns, uint32_t n_columns)
+uint32_t paging_place(const struct tally_column *column, const struct tally_column *const *columns,
+		      uint32_t n_columns)
 {
 	uint32_t k = 0;
 	while (k < n_columns && columns[k] != column)

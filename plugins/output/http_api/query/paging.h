@@ -17,6 +17,8 @@ struct paging {
 	uint32_t n_key;
 	bool timed;                      /* key[0] is the time of the row */
 	int64_t from, to;                /* of all pages, if timed */
+	bool newest_first;               /* of rows that come in the order of their key */
+	bool whole;                      /* all rows are read, sorted, and cut to the page */
 	bool stopped;                    /* the search for rows ended before the page was full */
 	int64_t reached;                 /* then: where it goes on, as in log_search.h */
 	const struct tally_column *sort; /* of sort=, before the key; NULL: none */
@@ -34,14 +36,23 @@ void paging_done(struct paging *paging);
  * STATE table has none.  Owes paging_done(), also on failure: a problem. */
 int paging_read(struct context *context, const struct tally_table *table,
 		const struct window *window, struct paging *ret);
-/* Sets range, limit and after; rows must then hold all key columns. */
+/* The same for a list that is put together here, so that all its rows are at hand.  by: what it is
+ * sorted by without sort=; NULL: its key, the tags of the table. */
+int paging_read_whole(struct context *context, const struct tally_table *table,
+		      const struct tally_column *by, bool down, struct paging *ret);
+/* Sets range, order, limit and after; rows must then hold all key columns. */
 void paging_ask(const struct paging *paging, struct query *query);
-/* Before that, with total=yes: how many rows the query has, for as long as search_time. */
+/* Whether total=yes asks for what reading the page does not tell. */
+bool paging_counts(const struct paging *paging, const struct context *context);
+/* Then: how many rows there are with the filters of the query, for as long as search_time. */
 int paging_count(struct paging *paging, const struct query *query);
 void paging_write_total(const struct paging *paging, const struct context *context);
-/* With sort=, where all rows are asked for: leaves those of the page, sorted. */
-int paging_sort(const struct paging *paging, struct context *context, struct result_set *rows,
+/* Of a whole list: counts the rows, and leaves those of the page, sorted. */
+int paging_sort(struct paging *paging, struct context *context, struct result_set *rows,
 		const struct tally_column *const *columns);
+/* Where a column is in a row: columns are those after the time, which comes first. */
+uint32_t paging_place(const struct tally_column *column, const struct tally_column *const *columns,
+		      uint32_t n_columns);
 /* Rows to show. */
 uint32_t paging_rows(const struct paging *paging, const struct result_set *rows);
 /* Closes a list that list_begin() began: next_cursor and, unless that would be too long, the Link

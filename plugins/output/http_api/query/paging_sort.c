@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/json_cell.h"
+#include "message/row_writer.h"
 #include "query/catalog_cache.h"
 
 /* ---- Counting ------------------------------------------------------------ */
@@ -26,12 +27,15 @@ static int count_take(void *arg, const struct tally_batch *batch)
 	return 0;
 }
 
+bool paging_counts(const struct paging *paging, const struct context *context)
+{
+	return context->args->total && context->args->format == LIST_JSON && !paging->whole;
+}
+
 int paging_count(struct paging *paging, const struct query *query)
 {
 	struct context *context = query->context;
 	int64_t end = clock_monotonic() + context->config->search_time;
-	if (!context->args->total)
-		return 0;
 	struct query count;
 	query_init(&count, context, query->table);
 	for (uint32_t i = 0; i < query->spec.n_filters; i++)
@@ -83,6 +87,8 @@ static int compare_cells(uint16_t type, const struct tally_cell *a, const struct
 static int compare_values(const struct paging *paging, const struct tally_cell *a,
 			  const struct tally_cell *b)
 {
+	if (!paging->sort)
+		return 0;
 	if (!a->set || !b->set)
 		return (int)b->set - (int)a->set;
 	int order = compare_cells(paging->sort->type, a, b);
@@ -133,24 +139,18 @@ static int keep_page(const struct order *by, const struct tally_cell **sorted,
 	return 0;
 }
 
-static uint32_t place_of(const struct tally_column *column,
-			 const struct tally_column *const *columns, uint32_t n)
-{
-	for (uint32_t k = 0; k < n; k++)
-		if (columns[k] == column)
-			return 1 + k;
-	return 0; /* the time, which comes before them */
-}
-
-int paging_sort(const struct paging *paging, struct context *context, struct result_set *rows,
+int paging_sort(struct paging *paging, struct context *context, struct result_set *rows,
 		const struct tally_column *const *columns)
 {
 	struct order by = {.paging = paging};
-	if (!paging->sort || rows->n_rows == 0)
+	if (!paging->whole)
 		return 0;
-	by.sort = place_of(paging->sort, columns, rows->n_columns - 1);
+	paging->total = (struct tally_cell){.i = rows->n_rows, .set = 1};
+	if (rows->n_rows == 0)
+		return 0;
+	by.sort = paging_place(paging->sort, columns, rows->n_columns - 1);
 	for (uint32_t i = 0; i < paging->n_key; i++)
-		by.key[i] = place_of(paging->key[i], columns, rows->n_columns - 1);
+		by.key[i] = paging_place(paging->key[i], columns, rows->n_columns - 1);
 	const struct tally_cell **sorted = calloc(rows->n_rows, sizeof(*sorted));
 	int r = sorted ? 0 : -ENOMEM;
 	for (uint32_t i = 0; r == 0 && i < rows->n_rows; i++)

@@ -34,6 +34,15 @@ void result_set_init(struct result_set *rows, uint32_t n_columns)
 	*rows = (struct result_set){.n_columns = n_columns};
 }
 
+int result_set_make(struct result_set *rows, uint32_t n_columns, uint32_t n_rows)
+{
+	result_set_init(rows, n_columns);
+	rows->cells_max = (size_t)n_rows * n_columns + 1;
+	rows->cells = calloc(rows->cells_max, sizeof(*rows->cells));
+	rows->n_rows = rows->cells ? n_rows : 0;
+	return rows->cells ? 0 : -ENOMEM;
+}
+
 void result_set_done(struct result_set *rows)
 {
 	while (rows->text) {

@@ -27,6 +27,8 @@ void result_set_init(struct result_set *rows, uint32_t n_columns);
 void result_set_done(struct result_set *rows);
 #define auto_result_set __attribute__((cleanup(result_set_done)))
 
+/* Rows to be filled, all NULL; texts in them belong to somebody who outlives them.  -ENOMEM. */
+int result_set_make(struct result_set *rows, uint32_t n_columns, uint32_t n_rows);
 /* -EPROTO: not the columns that were asked for; -E2BIG; -ENOMEM. */
 int result_set_add(struct result_set *rows, const struct tally_batch *batch);
 /* Takes back all rows after the first n; what their texts took stays counted. */

@@ -6,16 +6,12 @@
  * State and severity are held against that row here: a store that filters by them would find the
  * newest row that fits, and call an alert firing that ended since.
  */
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
-#include "base/json_cell.h"
-#include "message/row_writer.h"
 #include "query/catalog_cache.h"
 #include "query/fields.h"
 #include "routes/endpoint.h"
-#include "routes/list_endpoint.h"
+#include "routes/table_page.h"
 
 #define ABOUT                                                                                      \
 	{"name", "rule", TALLY_GLOB}, {"host", "host", TALLY_EQUALS},                              \
@@ -40,129 +36,78 @@ int alerts_history(struct context *context)
 
 /* ---- The newest of each ------------------------------------------------------ */
 
-/* The table's columns, in its order, and where each stands in a row that the store answers with:
- * the time, the tags, the others. */
-struct alerts {
-	struct context *context;
-	const struct tally_table *table;
-	uint32_t cells[RESULT_SET_MAX_COLUMNS];
-	bool shown[RESULT_SET_MAX_COLUMNS];
-	struct result_set rows;
-	const struct tally_cell **sorted;
-	uint32_t n;
-};
-
-static void alerts_done(struct alerts *alerts)
+/* The tags, then the others, in the order in which the store answers with them. */
+static int alerts_ask(struct table_page *page)
 {
-	result_set_done(&alerts->rows);
-	free(alerts->sorted);
-}
-#define auto_alerts __attribute__((cleanup(alerts_done)))
-
-static int alerts_ask(struct alerts *alerts)
-{
-	const struct tally_table *table = alerts->table;
-	struct context *context = alerts->context;
+	const struct tally_table *table = page->table;
 	struct list_containers named = {.n = 0};
 	struct query query;
-	query_init(&query, context, table);
+	query_init(&query, page->context, table);
 	for (uint32_t i = 1; i < table->n_columns && i < RESULT_SET_MAX_COLUMNS; i++)
 		if (table->columns[i].role == TALLY_TAG) {
+			page->columns[page->n++] = &table->columns[i];
 			query_group(&query, &table->columns[i]);
-			alerts->cells[i] = query.spec.n_group_by;
 		}
 	for (uint32_t i = 1; i < table->n_columns && i < RESULT_SET_MAX_COLUMNS; i++)
 		if (table->columns[i].role != TALLY_TAG) {
+			page->columns[page->n++] = &table->columns[i];
 			query_select(&query, &table->columns[i], TALLY_LAST);
-			alerts->cells[i] = query.spec.n_group_by + query.spec.n_select;
 		}
-	int r = list_narrow(context, &newest, NULL, &named, &query);
+	int r = list_narrow(page->context, &newest, NULL, &named, &query);
 	if (r < 0)
 		return r;
 	query.spec.limit = INT32_MAX; /* what they may take is bounded in bytes */
-	return query_run(&query, &alerts->rows);
+	return query_run(&query, &page->rows);
 }
 
 /* True: the parameter is not given, or one of its values is the cell's. */
-static bool is_wanted(const struct alerts *alerts, const char *param, const struct tally_cell *row)
+static bool is_wanted(const struct table_page *page, const char *param, uint32_t row)
 {
-	const struct target *target = alerts->context->target;
-	const struct tally_column *column = table_column(alerts->table, param);
+	const struct target *target = page->context->target;
+	uint32_t at = paging_place(table_column(page->table, param), page->columns, page->n);
 	bool given = false;
 	for (uint32_t i = 0; i < target->n_params; i++) {
 		if (strcmp(target->params[i].name, param) != 0)
 			continue;
 		given = true;
-		if (column && cell_equals(&row[alerts->cells[column - alerts->table->columns]],
-					  target->params[i].value))
+		if (at &&
+		    cell_equals(&result_set_row(&page->rows, row)[at], target->params[i].value))
 			return true;
 	}
 	return !given;
 }
 
-/* The newest first, then by the tags. */
-static int compare_alerts(const void *left, const void *right, void *arg)
+static void alerts_choose(struct table_page *page)
 {
-	const struct tally_cell *a = *(const struct tally_cell *const *)left;
-	const struct tally_cell *b = *(const struct tally_cell *const *)right;
-	const struct tally_table *table = arg;
-	int order = (a->i < b->i) - (a->i > b->i);
-	for (uint32_t i = 1, tag = 1; order == 0 && i < table->n_columns; i++)
-		if (table->columns[i].role == TALLY_TAG) {
-			order = cell_compare(&a[tag], &b[tag]);
-			tag++;
-		}
-	return order;
+	struct result_set *rows = &page->rows;
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < rows->n_rows; i++)
+		if (is_wanted(page, "state", i) && is_wanted(page, "severity", i))
+			memmove(&rows->cells[(size_t)n++ * rows->n_columns],
+				result_set_row(rows, i), rows->n_columns * sizeof(*rows->cells));
+	result_set_cut(rows, n);
 }
 
-static int alerts_choose(struct alerts *alerts)
-{
-	if (!alerts->rows.n_rows)
-		return 0;
-	alerts->sorted = calloc(alerts->rows.n_rows, sizeof(*alerts->sorted));
-	if (!alerts->sorted)
-		return response_unavailable(alerts->context->builder, "out of memory");
-	for (uint32_t i = 0; i < alerts->rows.n_rows; i++) {
-		const struct tally_cell *row = result_set_row(&alerts->rows, i);
-		if (is_wanted(alerts, "state", row) && is_wanted(alerts, "severity", row))
-			alerts->sorted[alerts->n++] = row;
-	}
-	qsort_r(alerts->sorted, alerts->n, sizeof(*alerts->sorted), compare_alerts,
-		(void *)(uintptr_t)alerts->table);
-	return 0;
-}
-
-static void alerts_write(const struct alerts *alerts)
-{
-	struct context *context = alerts->context;
-	struct response_builder *builder = context->builder;
-	struct row_writer records = {.format = list_format_of(context->args)};
-	for (uint32_t i = 0; alerts->table && i < alerts->table->n_columns; i++)
-		if (alerts->shown[i])
-			row_writer_add(&records, alerts->table->columns[i].name,
-				       alerts->table->columns[i].type, alerts->cells[i]);
-	row_writer_open(&records, builder);
-	if (records.format == LIST_JSON) {
-		json_write_key(&builder->body, "total");
-		json_write_int(&builder->body, alerts->n);
-	}
-	row_writer_begin(&records, builder);
-	for (uint32_t i = 0; i < alerts->n && i < context->args->limit; i++)
-		row_writer_write(&records, builder, alerts->sorted[i]);
-	row_writer_close(&records, builder);
-}
-
+/* Of each rule and subject there is one row, so the tags are its key as in a table of states. */
 int alerts_newest(struct context *context)
 {
-	struct alerts alerts auto_alerts = {.context = context};
-	int r = context_table(context, newest.table, &alerts.table);
-	if (r == 0 && alerts.table)
-		r = fields_read_shown(context, alerts.table, NULL, alerts.shown, NULL);
-	if (r == 0 && alerts.table)
-		r = alerts_ask(&alerts);
+	struct table_page page auto_table_page = {.context = context};
+	const struct tally_table *table;
+	int r = context_table(context, newest.table, &table);
+	if (r < 0)
+		return r;
+	if (!table)
+		return list_answer_nothing(context, &newest, NULL);
+	struct tally_table states = *table;
+	states.kind = TALLY_STATE;
+	page.table = &states;
+	r = fields_read_shown(context, &states, NULL, page.shown, NULL);
 	if (r == 0)
-		r = alerts_choose(&alerts);
+		r = paging_read_whole(context, &states, &states.columns[0], true, &page.paging);
 	if (r == 0)
-		alerts_write(&alerts);
-	return r;
+		r = alerts_ask(&page);
+	if (r < 0)
+		return r;
+	alerts_choose(&page);
+	return table_page_answer(&page);
 }

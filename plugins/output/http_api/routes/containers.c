@@ -214,12 +214,12 @@ int containers_list(struct context *context)
 		r = paging_read(context, table, &context->args->window, &paging);
 	if (r == 0)
 		r = filter_all(context, &query);
-	if (r == 0)
-		r = paging_count(&paging, &query);
 	if (r < 0)
 		return r;
 	paging_ask(&paging, &query);
 	r = query_run(&query, &rows);
+	if (r == 0 && paging_counts(&paging, context))
+		r = paging_count(&paging, &query);
 	if (r == 0)
 		r = paging_sort(&paging, context, &rows, page.columns);
 	if (r == 0)

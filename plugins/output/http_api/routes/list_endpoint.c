@@ -6,10 +6,8 @@
  *	log_search.c     of logs: asks it window by window if that may take long
  *	table_page.c     writes the rows and where the next page is
  *
- * Filters on one column are alternatives, filters on different columns must all hold: that is what
- * the store makes of several EQUALS on one column (query.h).  Without a table the containers and
- * the cursor are checked all the same, so that a mistyped request is refused from the first day on
- * and not only once there are rows.
+ * Without a table the containers and the cursor are checked all the same, so that a mistyped
+ * request is refused from the first day on and not only once there are rows.
  */
 #include "routes/list_endpoint.h"
 
@@ -18,92 +16,11 @@
 #include <string.h>
 
 #include "routes/log_context.h"
+#include "routes/log_counts.h"
 #include "routes/log_search.h"
 #include "routes/position.h"
 #include "routes/table_page.h"
 #include "query/catalog_cache.h"
-
-/* ---- The query ---------------------------------------------------------- */
-
-/* One parameter as one condition.  A column that this store lacks is the client's error, not an
- * empty list: a filter that cannot hold would otherwise look like one that nothing passes. */
-static int filter_one(struct context *context, const struct list_filter *filter,
-		      struct query *query, const char *value)
-{
-	const struct tally_column *column = table_column(query->table, filter->column);
-	uint32_t match = list_filter_match(filter, &value);
-	bool flag = column && column->type == TALLY_BOOL && strcmp(value, "yes") == 0;
-	if (!column)
-		return response_problem(context->builder, 400, filter->param,
-					"the table %s of this store has no column %s",
-					query->table->name, filter->column);
-	if (column->type == TALLY_INT && strcmp(value, "no") == 0)
-		return 0; /* no condition, as with gone=no */
-	if (column->type == TALLY_BOOL || column->type == TALLY_INT)
-		query_filter(query, column, match, &(struct tally_cell){.i = flag, .set = 1});
-	else
-		query_text(query, column, match, value);
-	return 0;
-}
-
-static int filter_container(struct query *query, const struct container *container)
-{
-	const struct tally_column *id = table_column(query->table, "container_id");
-	const struct tally_column *host = table_column(query->table, "host");
-	if (!id || !host)
-		return response_problem(query->context->builder, 400, "container",
-					"the table %s of this store has no column %s",
-					query->table->name, id ? "host" : "container_id");
-	query_text(query, id, TALLY_EQUALS, container->id);
-	query_text(query, host, TALLY_EQUALS, container->host);
-	return 0;
-}
-
-static int filter_all(struct context *context, const struct list *list, struct query *query)
-{
-	int r = 0;
-	for (uint32_t i = 0; r == 0 && i < context->target->n_params; i++) {
-		const struct param *param = &context->target->params[i];
-		for (const struct list_filter *f = list->filters; r == 0 && f->param; f++)
-			if (strcmp(f->param, param->name) == 0)
-				r = filter_one(context, f, query, param->value);
-	}
-	return r;
-}
-
-int list_find_containers(struct context *context, struct list_containers *ret)
-{
-	for (uint32_t i = 0; i < context->target->n_params; i++) {
-		const struct param *param = &context->target->params[i];
-		if (strcmp(param->name, "container") != 0)
-			continue;
-		int r = container_find(context, param->value, "container", &ret->named[ret->n]);
-		if (r < 0)
-			return r;
-		ret->n++;
-	}
-	return 0;
-}
-
-/* Unless container= is a filter as any other, of a table that knows only names. */
-static bool names_containers(const struct list *list)
-{
-	const struct list_filter *filter = list->filters;
-	while (filter->param && strcmp(filter->param, "container") != 0)
-		filter++;
-	return !filter->param;
-}
-
-int list_narrow(struct context *context, const struct list *list, const struct container *container,
-		struct list_containers *named, struct query *query)
-{
-	int r = filter_all(context, list, query);
-	if (r == 0 && !container && names_containers(list))
-		r = list_find_containers(context, named);
-	for (uint32_t i = 0; r == 0 && i < named->n; i++)
-		r = filter_container(query, &named->named[i]);
-	return r == 0 && container ? filter_container(query, container) : r;
-}
 
 /* ---- A search ------------------------------------------------------------ */
 
@@ -139,14 +56,17 @@ static int search_rows(struct table_page *page, struct log_search *search, struc
 					     .arg = &found,
 					     .most = query->spec.limit};
 	page->searched = true;
-	page->descending = query->spec.newest_first;
 	result_set_init(&page->rows, 1 + query->spec.n_select);
-	if (log_search_is_empty(search))
-		return 0;
-	int r = log_search_run(search, query, &sink);
+	int r = log_search_is_empty(search) ? 0 : log_search_run(search, query, &sink);
+	if (r == -ETIMEDOUT)
+		return query_timed_out(page->context);
+	if (r == 0 && search->stopped && page->paging.whole)
+		return response_problem(page->context->builder, 413, "sort",
+					"not all lines that would be sorted were found within "
+					"search_time: ask for a shorter range or narrow them down");
 	page->paging.stopped = search->stopped;
 	page->paging.reached = search->reached;
-	return r;
+	return r < 0 ? r : paging_sort(&page->paging, page->context, &page->rows, page->columns);
 }
 
 /* Rows that know of their container the id only. */
@@ -170,13 +90,17 @@ static int query_rows(struct table_page *page, const struct list *list, struct l
 		r = list_narrow(context, list, container, &named, &query);
 	if (r < 0)
 		return r;
-	query.spec.newest_first = context->args->order == ORDER_DESC;
 	if (is_searched(list))
 		log_search_filter(search, &query);
-	if (!log_search_is_needed(search) && !log_search_is_empty(search))
-		return table_page_run(page, &query);
-	paging_ask(&page->paging, &query);
-	return search_rows(page, search, &query);
+	bool searched = log_search_is_needed(search) || log_search_is_empty(search);
+	if (searched)
+		paging_ask(&page->paging, &query);
+	r = searched ? search_rows(page, search, &query) : table_page_run(page, &query);
+	if (r < 0 || !paging_counts(&page->paging, context))
+		return r;
+	return searched || list == &logs_of_containers
+		       ? log_counts_total(context, list, container, &page->paging)
+		       : paging_count(&page->paging, &query);
 }
 
 /* ---- Before there is a table --------------------------------------------- */
@@ -193,13 +117,13 @@ static char letter_of(const struct list *list)
 }
 
 /* Nobody has written to the table.  Its columns are not known here, so CSV has no header line. */
-static int answer_nothing(struct context *context, const struct list *list,
-			  const struct container *container)
+int list_answer_nothing(struct context *context, const struct list *list,
+			const struct container *container)
 {
 	struct row_writer none = {.format = list_format_of(context->args)};
 	struct list_containers named = {.n = 0};
 	int r = list_refuse_cursor(context);
-	if (r == 0 && !container && names_containers(list))
+	if (r == 0 && !container && list_names_containers(list))
 		r = list_find_containers(context, &named);
 	if (r < 0)
 		return r;
@@ -223,12 +147,12 @@ int list_answer(struct context *context, const struct list *list, const struct c
 	if (r < 0)
 		return r;
 	if (!page.table)
-		return answer_nothing(context, list, container);
+		return list_answer_nothing(context, list, container);
 	r = paging_read(context, page.table, &context->args->window, &page.paging);
 	if (r == 0)
 		r = query_rows(&page, list, &search, container);
 	if (r == 0 && list == &logs_of_containers)
-		r = log_context_is_wanted(context);
+		r = log_context_is_wanted(&page);
 	if (r == 1)
 		r = log_context_read(&page);
 	return r < 0 ? r : table_page_write(&page);

@@ -17,14 +17,19 @@
 /* How far away a line may be to belong there. */
 #define LOG_CONTEXT_REACH CLOCK_DAY
 
-int log_context_is_wanted(struct context *context)
+int log_context_is_wanted(const struct table_page *page)
 {
+	struct context *context = page->context;
 	if (context->args->before <= 0 && context->args->after <= 0)
 		return 0;
 	if (context->args->limit > LOG_CONTEXT_MAX_LINES)
 		return response_problem(context->builder, 400, "limit",
 					"with before or after at most %d lines a page",
 					LOG_CONTEXT_MAX_LINES);
+	if (page->paging.sort)
+		return response_problem(context->builder, 400, "sort",
+					"the lines before and after others come by time: sort=time "
+					"or -time");
 	return 1;
 }
 
@@ -93,7 +98,7 @@ static int context_compare(const void *left, const void *right, void *arg)
 	int order = context_compare_keys(page, a->row, b->row);
 	if (order == 0)
 		return (int)a->context - (int)b->context;
-	return page->context->args->order == ORDER_DESC ? -order : order;
+	return page->paging.newest_first ? -order : order;
 }
 
 static void context_sort(struct table_page *page)

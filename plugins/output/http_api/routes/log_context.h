@@ -10,8 +10,8 @@
 /* Lines of a page for which context is looked up at most: two queries each. */
 enum { LOG_CONTEXT_MAX_LINES = 1000 };
 
-/* Whether the request asks for context; -EINVAL: it does, and for too many lines. */
-int log_context_is_wanted(struct context *context);
+/* Whether the request asks for context; -EINVAL: it does, and of too many lines, or sorted ones. */
+int log_context_is_wanted(const struct table_page *page);
 /* Puts the lines of the page and those around them into page->lines.  0, or a problem. */
 int log_context_read(struct table_page *page);
 

@@ -10,6 +10,8 @@
  *	counts_add()      counts into theirs
  *	counts_miss()     marks the points of lines that were not counted
  */
+#include "routes/log_counts.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +24,6 @@
 #include "query/catalog_cache.h"
 #include "query/counted.h"
 #include "routes/endpoint.h"
-#include "routes/list_endpoint.h"
 #include "routes/log_search.h"
 
 enum { COUNTS_NONE = 7, COUNTS_LEVELS = 8 };
@@ -34,11 +35,14 @@ static const char *const counts_levels[COUNTS_LEVELS] = {"trace",   "debug", "in
 							 "warning", "error", "critical", "none"};
 
 struct counts {
-	const struct window *window; /* points of it */
-	uint32_t points;             /* or 1: all of it */
-	uint32_t level;              /* where in a row; 0: not there */
-	int64_t *cells, *kept;       /* points × levels */
-	bool *unknown;               /* points: not all of their lines were counted */
+	const struct list *list;
+	const struct container *container; /* as of list_narrow() */
+	int64_t deadline;                  /* of the counts that are kept */
+	const struct window *window;       /* points of it */
+	uint32_t points;                   /* or 1: all of it */
+	uint32_t level;                    /* where in a row; 0: not there */
+	int64_t *cells, *kept;             /* points × levels */
+	bool *unknown;                     /* points: not all of their lines were counted */
 	int64_t reached; /* the newest range that is not: where it ends; 0: there is none */
 };
 
@@ -146,14 +150,14 @@ static int counts_read_rows(struct context *context, struct log_search *search,
 	const struct tally_table *table;
 	struct list_containers named = {.n = 0};
 	struct query query;
-	int r = context_table(context, logs_of_containers.table, &table);
+	int r = context_table(context, counts->list->table, &table);
 	if (r < 0)
 		return r;
 	if (!table)
 		return list_find_containers(context, &named);
 	query_init(&query, context, table);
 	counts_select(search, &query, counts);
-	r = list_narrow(context, &logs_of_containers, NULL, &named, &query);
+	r = list_narrow(context, counts->list, counts->container, &named, &query);
 	if (r < 0 || log_search_is_empty(search))
 		return r;
 	query.spec.newest_first = true;
@@ -173,23 +177,28 @@ static int counts_read_rows(struct context *context, struct log_search *search,
 static bool counts_are_kept(const struct context *context, const struct log_search *search,
 			    const struct counts *counts)
 {
-	return !search->text && !search->n_patterns && !target_param(context->target, "stream") &&
+	return counts->list == &logs_of_containers && !search->text && !search->n_patterns &&
+	       !target_param(context->target, "stream") &&
+	       !target_param(context->target, "pattern") &&
 	       (counts->points == 1 || counts->window->edges ||
 		counts->window->step % CLOCK_MINUTE == 0);
 }
 
-static int counts_add(struct query *query, void *arg)
+static int counts_add(void *arg, const struct tally_batch *batch)
 {
 	struct counts *counts = arg;
-	struct result_set rows auto_result_set = {.n_rows = 0};
-	int r = query_run(query, &rows);
-	for (uint32_t i = 0; r == 0 && i < rows.n_rows; i++) {
-		const struct tally_cell *row = result_set_row(&rows, i);
+	for (uint32_t i = 0; i < batch->n_rows; i++) {
+		const struct tally_cell *row = &batch->cells[(size_t)i * batch->table->n_columns];
 		int64_t *cells = counts_at(counts, row[0].i);
 		if (cells && row[COUNTS_SUM].set)
 			cells[counts_level(&row[COUNTS_OF])] += row[COUNTS_SUM].i;
 	}
-	return r;
+	return 0;
+}
+
+static int counts_run(struct query *query, void *arg)
+{
+	return query_stream(query, counts_add, arg);
 }
 
 /* 1: the counts of [from, to), whole minutes, are added; 0: containers are too many to be named. */
@@ -206,24 +215,25 @@ static int counts_read_kept(struct context *context, struct log_search *search,
 	query.spec.to = to;
 	query.spec.bucket = counts->points == 1 ? 0 : counts->window->step;
 	query.spec.limit = (counts->points + 1) * (COUNTS_LEVELS + 1);
-	int r = list_narrow(context, &logs_of_containers, NULL, &named, &query);
+	query.spec.deadline = counts->deadline;
+	int r = list_narrow(context, counts->list, counts->container, &named, &query);
 	if (r < 0)
 		return r;
 	log_search_filter(search, &query);
 	if (search->containers.given && !search->named)
 		return 0;
-	r = query_each_point(&query, counts_add, counts);
+	r = query_each_point(&query, counts_run, counts);
 	return r < 0 ? r : 1;
 }
 
 /* ---- All of it --------------------------------------------------------------------- */
 
 /* Newest first: the lines that are not counted yet, the counts, and the lines of the minute that
- * the range begins in. */
+ * the range begins in.  0; -ETIMEDOUT; or a problem. */
 static int counts_read(struct context *context, struct log_search *search, struct counts *counts)
 {
 	const struct tally_table *table = NULL;
-	int64_t from = context->args->window.from, to = context->args->window.to;
+	int64_t from = counts->window->from, to = counts->window->to;
 	int64_t begin = (from + CLOCK_MINUTE - 1) / CLOCK_MINUTE * CLOCK_MINUTE, until = begin;
 	int r = log_search_read(context, search);
 	if (r == 0 && counts_are_kept(context, search, counts))
@@ -310,7 +320,7 @@ static int counts_begin(struct context *context, struct log_search *search, stru
 	if (r == 0)
 		r = counts_read(context, search, counts);
 	if (r < 0)
-		return r;
+		return r == -ETIMEDOUT ? query_timed_out(context) : r;
 	json_begin_object(json);
 	json_write_key(json, "data");
 	return 0;
@@ -321,7 +331,10 @@ int logs_histogram(struct context *context)
 	const struct window *window = &context->args->window;
 	struct json_writer *json = &context->builder->body;
 	struct log_search search auto_log_search = {.context = context};
-	struct counts counts auto_counts = {.window = window, .points = window->points};
+	struct counts counts auto_counts = {.list = &logs_of_containers,
+					    .deadline = context->deadline,
+					    .window = window,
+					    .points = window->points};
 	int r = counts_begin(context, &search, &counts);
 	if (r < 0)
 		return r;
@@ -344,7 +357,10 @@ int logs_count(struct context *context)
 {
 	struct json_writer *json = &context->builder->body;
 	struct log_search search auto_log_search = {.context = context};
-	struct counts counts auto_counts = {.window = &context->args->window, .points = 1};
+	struct counts counts auto_counts = {.list = &logs_of_containers,
+					    .deadline = context->deadline,
+					    .window = &context->args->window,
+					    .points = 1};
 	int r = counts_begin(context, &search, &counts);
 	if (r < 0)
 		return r;
@@ -352,5 +368,58 @@ int logs_count(struct context *context)
 	counts_write(json, counts.cells, true); /* at least so many */
 	json_end_object(json);
 	counts_write_end(context, &counts);
+	return 0;
+}
+
+/* ---- The total of a list --------------------------------------------------------- */
+
+static int take_time(void *arg, const struct tally_batch *rows)
+{
+	if (rows->n_rows)
+		*(int64_t *)arg = rows->cells[0].i;
+	return 0;
+}
+
+/* Counts stay longer than lines: the range begins with the oldest line that is left. */
+static int counts_skip_deleted(struct context *context, const struct counts *counts,
+			       struct window *range)
+{
+	const struct tally_table *table;
+	struct query query;
+	int r = context_table(context, counts->list->table, &table);
+	if (r < 0 || !table)
+		return r;
+	query_init(&query, context, table);
+	query_select(&query, &table->columns[table->n_columns - 1], TALLY_RAW); /* any */
+	query.spec.from = range->from;
+	query.spec.to = range->to;
+	query.spec.limit = 1;
+	query.spec.deadline = counts->deadline;
+	range->from = range->to;
+	return query_stream(&query, take_time, &range->from);
+}
+
+int log_counts_total(struct context *context, const struct list *list,
+		     const struct container *container, struct paging *paging)
+{
+	struct log_search search auto_log_search = {.context = context};
+	struct window range = {.from = paging->from, .to = paging->to};
+	int64_t end = tally_monotonic(context->ctx) + context->config->search_time;
+	struct counts counts auto_counts = {.list = list,
+					    .container = container,
+					    .deadline = end < context->deadline ? end
+										: context->deadline,
+					    .window = &range,
+					    .points = 1};
+	int r = counts_init(context, &counts);
+	if (r == 0)
+		r = counts_skip_deleted(context, &counts, &range);
+	if (r == 0)
+		r = counts_read(context, &search, &counts);
+	if (r < 0 && r != -ETIMEDOUT)
+		return r;
+	paging->total = (struct tally_cell){.set = r == 0 && !counts.reached};
+	for (int level = 0; level < COUNTS_LEVELS; level++)
+		paging->total.i += counts.cells[level];
 	return 0;
 }

@@ -10,15 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/json_cell.h"
-#include "message/row_writer.h"
 #include "message/time_expr.h"
 #include "query/catalog_cache.h"
 #include "query/counted.h"
+#include "query/fields.h"
 #include "routes/endpoint.h"
 #include "routes/list_endpoint.h"
+#include "routes/table_page.h"
 
 static const struct list_filter pattern_filters[] = {
 	{"service", "service", TALLY_GLOB},
@@ -40,11 +40,30 @@ enum {
 	PATTERN_EXAMPLE,
 	PATTERN_COLUMNS
 };
-static const char *const pattern_columns[PATTERN_COLUMNS] = {
-	"time", "host", "service", "id", "template", "level", "first_seen", "last_seen", "example"};
-
-/* Of a row that is answered: these and three more. */
+/* Of a row that is answered: these and three more; and by what it is sorted. */
 enum { SHOWN_STATE = PATTERN_COLUMNS, SHOWN_LINES, SHOWN_BEFORE, SHOWN_COLUMNS };
+enum { SHOWN_WEIGHT = SHOWN_COLUMNS, SHOWN_CELLS };
+
+static const struct tally_column pattern_columns[SHOWN_CELLS] = {
+	TABLE_COLUMN("time", TALLY_TIME, TALLY_FIELD),
+	[PATTERN_HOST] = TABLE_COLUMN("host", TALLY_TEXT, TALLY_TAG),
+	[PATTERN_SERVICE] = TABLE_COLUMN("service", TALLY_TEXT, TALLY_TAG),
+	[PATTERN_ID] = TABLE_COLUMN("id", TALLY_TEXT, TALLY_TAG),
+	[PATTERN_TEMPLATE] = TABLE_COLUMN("template", TALLY_TEXT, TALLY_FIELD),
+	[PATTERN_LEVEL] = TABLE_COLUMN("level", TALLY_TEXT, TALLY_FIELD),
+	[PATTERN_FIRST] = TABLE_COLUMN("first_seen", TALLY_TIME, TALLY_FIELD),
+	[PATTERN_LAST] = TABLE_COLUMN("last_seen", TALLY_TIME, TALLY_FIELD),
+	[PATTERN_EXAMPLE] = TABLE_COLUMN("example", TALLY_TEXT, TALLY_FIELD),
+	[SHOWN_STATE] = TABLE_COLUMN("state", TALLY_TEXT, TALLY_FIELD),
+	[SHOWN_LINES] = TABLE_COLUMN("lines", TALLY_INT, TALLY_FIELD),
+	[SHOWN_BEFORE] = TABLE_COLUMN("lines_before", TALLY_INT, TALLY_FIELD),
+	[SHOWN_WEIGHT] = TABLE_COLUMN("weight", TALLY_INT, TALLY_FIELD),
+};
+/* The weight is no column of it. */
+static const struct tally_table pattern_table = {.name = "log_patterns",
+						 .kind = TALLY_STATE,
+						 .columns = pattern_columns,
+						 .n_columns = SHOWN_COLUMNS};
 
 /* Where in a row of counts. */
 enum { COUNT_HOST = 1, COUNT_PATTERN, COUNT_LINES };
@@ -53,8 +72,7 @@ struct patterns {
 	struct context *context;
 	struct result_set rows, counts, counts_before; /* counts: by host and pattern, sorted */
 	int64_t from, since, to, counted_until;        /* since: INT64_MIN: not given */
-	struct tally_cell (*shown)[SHOWN_COLUMNS];
-	uint32_t n;
+	struct table_page page;
 };
 
 static void patterns_done(struct patterns *patterns)
@@ -62,7 +80,7 @@ static void patterns_done(struct patterns *patterns)
 	result_set_done(&patterns->rows);
 	result_set_done(&patterns->counts);
 	result_set_done(&patterns->counts_before);
-	free(patterns->shown);
+	table_page_done(&patterns->page);
 }
 #define auto_patterns __attribute__((cleanup(patterns_done)))
 
@@ -95,7 +113,7 @@ static int patterns_ask(struct patterns *patterns)
 		return r;
 	query_init(&query, patterns->context, table);
 	for (uint32_t i = 1; i < PATTERN_COLUMNS; i++) {
-		const struct tally_column *column = table_column(table, pattern_columns[i]);
+		const struct tally_column *column = table_column(table, pattern_columns[i].name);
 		if (!column)
 			return 0;
 		query_select(&query, column, TALLY_RAW);
@@ -189,78 +207,61 @@ static bool is_within(const struct patterns *patterns, const struct tally_cell *
 	       row[PATTERN_LAST].i + CLOCK_MINUTE >= patterns->from;
 }
 
+/* What is new first, then by lines, the most first; those that are not counted before them. */
+static int64_t weight_of(const struct tally_cell *shown)
+{
+	const int64_t uncounted = INT64_C(1) << 61, new = INT64_C(1) << 62;
+	int64_t lines = shown[SHOWN_LINES].set ? shown[SHOWN_LINES].i : uncounted;
+	return lines + (cell_equals(&shown[SHOWN_STATE], "new") ? new : 0);
+}
+
 static void patterns_show(struct patterns *patterns, const struct tally_cell *row)
 {
-	struct tally_cell *shown = patterns->shown[patterns->n++];
+	struct result_set *rows = &patterns->page.rows;
+	struct tally_cell *shown = rows->cells + (size_t)rows->n_rows++ * SHOWN_CELLS;
 	memcpy(shown, row, PATTERN_COLUMNS * sizeof(*shown));
 	shown[SHOWN_LINES] = lines_of(patterns, &patterns->counts, row);
-	shown[SHOWN_STATE] = shown[SHOWN_BEFORE] = (struct tally_cell){.set = 0};
-	if (patterns->since == INT64_MIN)
-		return;
-	const char *state = state_of(patterns, row, &shown[SHOWN_LINES]);
-	tally_put_text_borrowed(shown, SHOWN_STATE, state, strlen(state));
-	shown[SHOWN_BEFORE] = lines_of(patterns, &patterns->counts_before, row);
-}
-
-static int order_of_state(const struct tally_cell *row)
-{
-	return row[SHOWN_STATE].set && row[SHOWN_STATE].text[0] == 'n' ? 0 : 1;
-}
-
-/* What is new first, then by lines, the most first; those that are not counted before them. */
-static int compare_shown(const void *left, const void *right)
-{
-	const struct tally_cell *a = left, *b = right;
-	int64_t of_a = a[SHOWN_LINES].set ? a[SHOWN_LINES].i : INT64_MAX;
-	int64_t of_b = b[SHOWN_LINES].set ? b[SHOWN_LINES].i : INT64_MAX;
-	if (order_of_state(a) != order_of_state(b))
-		return order_of_state(a) - order_of_state(b);
-	if (of_a != of_b)
-		return of_a < of_b ? 1 : -1;
-	int order = cell_compare(&a[PATTERN_ID], &b[PATTERN_ID]);
-	return order ? order : cell_compare(&a[PATTERN_HOST], &b[PATTERN_HOST]);
+	if (patterns->since != INT64_MIN) {
+		const char *state = state_of(patterns, row, &shown[SHOWN_LINES]);
+		tally_put_text_borrowed(shown, SHOWN_STATE, state, strlen(state));
+		shown[SHOWN_BEFORE] = lines_of(patterns, &patterns->counts_before, row);
+	}
+	shown[SHOWN_WEIGHT] = (struct tally_cell){.i = weight_of(shown), .set = 1};
 }
 
 static int patterns_choose(struct patterns *patterns)
 {
-	patterns->shown = calloc(patterns->rows.n_rows + 1, sizeof(*patterns->shown));
-	if (!patterns->shown)
+	struct result_set *rows = &patterns->page.rows;
+	if (result_set_make(rows, SHOWN_CELLS, patterns->rows.n_rows) < 0)
 		return response_unavailable(patterns->context->builder, "out of memory");
+	rows->n_rows = 0;
 	for (uint32_t i = 0; i < patterns->rows.n_rows; i++)
 		if (is_within(patterns, result_set_row(&patterns->rows, i)))
 			patterns_show(patterns, result_set_row(&patterns->rows, i));
-	qsort(patterns->shown, patterns->n, sizeof(*patterns->shown), compare_shown);
 	return 0;
 }
 
 /* ---- Answering ----------------------------------------------------------------------- */
 
-static void patterns_write(const struct patterns *patterns)
+static void patterns_write_head(struct context *context, const void *arg)
 {
-	struct context *context = patterns->context;
-	struct response_builder *builder = context->builder;
-	struct row_writer records = {.format = list_format_of(context->args)};
-	static const uint16_t types[PATTERN_COLUMNS] = {TALLY_TIME, TALLY_TEXT, TALLY_TEXT,
-							TALLY_TEXT, TALLY_TEXT, TALLY_TEXT,
-							TALLY_TIME, TALLY_TIME, TALLY_TEXT};
+	const struct patterns *patterns = arg;
+	struct json_writer *json = &context->builder->body;
 	const struct tally_cell counted = {.i = patterns->counted_until,
 					   .set = patterns->counted_until != INT64_MIN};
-	for (uint32_t i = 1; i < PATTERN_COLUMNS; i++)
-		row_writer_add(&records, pattern_columns[i], types[i], i);
-	row_writer_add(&records, "state", TALLY_TEXT, SHOWN_STATE);
-	row_writer_add(&records, "lines", TALLY_INT, SHOWN_LINES);
-	row_writer_add(&records, "lines_before", TALLY_INT, SHOWN_BEFORE);
-	row_writer_open(&records, builder);
-	if (records.format == LIST_JSON) {
-		json_write_key(&builder->body, "total");
-		json_write_int(&builder->body, patterns->n);
-		json_write_key(&builder->body, "counted_until");
-		json_write_cell(&builder->body, TALLY_TIME, &counted);
-	}
-	row_writer_begin(&records, builder);
-	for (uint32_t i = 0; i < patterns->n && i < context->args->limit; i++)
-		row_writer_write(&records, builder, patterns->shown[i]);
-	row_writer_close(&records, builder);
+	json_write_key(json, "counted_until");
+	json_write_cell(json, TALLY_TIME, &counted);
+}
+
+static int patterns_open(struct patterns *patterns)
+{
+	struct table_page *page = &patterns->page;
+	const struct tally_column *weight = &pattern_columns[SHOWN_WEIGHT];
+	table_page_open(page);
+	page->columns[page->n] = weight; /* in the rows, but not shown */
+	int r = fields_read_shown(page->context, page->table, NULL, page->shown, NULL);
+	return r < 0 ? r
+		     : paging_read_whole(page->context, page->table, weight, true, &page->paging);
 }
 
 int logs_patterns(struct context *context)
@@ -268,15 +269,19 @@ int logs_patterns(struct context *context)
 	struct patterns patterns auto_patterns = {.context = context,
 						  .from = context->args->window.from,
 						  .to = context->args->window.to,
-						  .counted_until = INT64_MIN};
-	int r = patterns_read_since(&patterns);
+						  .counted_until = INT64_MIN,
+						  .page = {.context = context,
+							   .table = &pattern_table,
+							   .head = patterns_write_head,
+							   .head_arg = &patterns}};
+	int r = patterns_open(&patterns);
+	if (r == 0)
+		r = patterns_read_since(&patterns);
 	if (r == 0)
 		r = patterns_ask(&patterns);
 	if (r > 0)
 		r = patterns_ask_counts(&patterns);
 	if (r == 0)
 		r = patterns_choose(&patterns);
-	if (r == 0)
-		patterns_write(&patterns);
-	return r;
+	return r < 0 ? r : table_page_answer(&patterns.page);
 }

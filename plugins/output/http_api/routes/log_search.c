@@ -291,7 +291,7 @@ int log_search_run(struct log_search *search, struct query *query,
 	}
 	search->stopped = range[0] < range[1] && !log_search_is_full(&run);
 	if (search->stopped && !run.answered)
-		return query_timed_out(context);
+		return -ETIMEDOUT;
 	search->reached = query->spec.newest_first ? range[1] : range[0];
 	return 0;
 }

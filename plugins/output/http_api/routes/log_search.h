@@ -53,7 +53,7 @@ bool log_search_is_empty(const struct log_search *search);
 void log_search_filter(struct log_search *search, struct query *query);
 /* Else the query alone gives what was asked for. */
 bool log_search_is_needed(const struct log_search *search);
-/* The query's range.  0, or a problem. */
+/* The query's range.  0; -ETIMEDOUT: nothing was found out in time; or a problem. */
 int log_search_run(struct log_search *search, struct query *query,
 		   const struct log_search_sink *sink);
 

@@ -32,7 +32,7 @@ static void write_text(struct context *context, struct json_writer *text)
 static uint32_t newest_of(const struct table_page *page,
 			  const struct tally_cell *ret[EVENT_ID_MAX_HASHES])
 {
-	bool descending = page->context->args->order == ORDER_DESC;
+	bool descending = page->paging.newest_first;
 	uint32_t n = paging_rows(&page->paging, &page->rows), wanted = 0;
 	if (descending ? page->paging.memory != NULL : page->rows.n_rows > page->paging.limit)
 		return 0;

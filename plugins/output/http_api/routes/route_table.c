@@ -24,13 +24,13 @@
 		__VA_ARGS__, NULL                                                                  \
 	}
 #define WRITTEN &param_times, &param_ints
-#define SORTED &param_sort, &param_total
 #define GRID(agg)                                                                                  \
 	&param_from, &param_to, &param_step, &param_points, &param_tz, &param_fields, &(agg),      \
 		&param_series_format, &param_csv_safe, WRITTEN
+#define SORTED &param_sort, &param_total
 #define PAGES                                                                                      \
 	&param_from, &param_to, &param_order, &param_limit, &param_cursor, &param_format,          \
-		&param_csv_safe, &param_shown, WRITTEN
+		&param_csv_safe, &param_shown, SORTED, WRITTEN
 
 #define LOG_FILTERS                                                                                \
 	&param_pattern, &param_q, &param_regex, &param_stream, &param_level, &param_hosts,         \
@@ -140,7 +140,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.answer = HANDLER(containers_events),
 		.class = HTTP_EVENTS,
 		.cached = CACHE_CLASS_STATS,
-		.params = {PARAMS(&param_container_id, PAGES, SORTED, &param_action, &param_host),
+		.params = {PARAMS(&param_container_id, PAGES, &param_action, &param_host),
 			   .range = CLOCK_DAY},
 		.id = "getContainerEvents",
 		.tag = "Events",
@@ -197,8 +197,8 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.class = HTTP_LOGS,
 		.cached = CACHE_CLASS_STATS,
 		.params = {PARAMS(&param_from, &param_to, &param_new_since, &param_service,
-				  &param_hosts, &param_level, &param_limit, &param_format,
-				  &param_csv_safe),
+				  &param_hosts, &param_level, &param_limit, &param_cursor,
+				  &param_format, &param_csv_safe, &param_shown, SORTED, WRITTEN),
 			   .range = CLOCK_DAY},
 		.id = "listLogPatterns",
 		.tag = "Logs",
@@ -213,8 +213,8 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.answer = HANDLER(events_list),
 		.class = HTTP_EVENTS,
 		.cached = CACHE_CLASS_STATS,
-		.params = {PARAMS(PAGES, SORTED, &param_action, &param_hosts, &param_name,
-				  &param_image, &param_containers, &param_service),
+		.params = {PARAMS(PAGES, &param_action, &param_hosts, &param_name, &param_image,
+				  &param_containers, &param_service),
 			   .range = CLOCK_DAY},
 		.id = "listEvents",
 		.tag = "Events",
@@ -262,13 +262,13 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.answer = HANDLER(alerts_newest),
 		.class = HTTP_EVENTS,
 		.cached = CACHE_CLASS_STATS,
-		.params = {PARAMS(ALERT_FILTERS, &param_limit, &param_format, &param_csv_safe,
-				  &param_shown, WRITTEN)},
+		.params = {PARAMS(ALERT_FILTERS, &param_limit, &param_cursor, &param_format,
+				  &param_csv_safe, &param_shown, SORTED, WRITTEN)},
 		.id = "listAlerts",
 		.tag = "Alerts",
 		.summary = "What every alert said last",
-		.description = "The newest row of each rule and subject, the newest first; total "
-			       "says how many there are. state and severity are those of this row.",
+		.description = "The newest row of each rule and subject, the newest first. state "
+			       "and severity are those of this row.",
 		.schema = "NewestAlertList",
 		.errors = ERROR_TOO_LARGE,
 	},
@@ -277,7 +277,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.answer = HANDLER(alerts_history),
 		.class = HTTP_EVENTS,
 		.cached = CACHE_CLASS_STATS,
-		.params = {PARAMS(PAGES, SORTED, ALERT_FILTERS), .range = 7 * CLOCK_DAY},
+		.params = {PARAMS(PAGES, ALERT_FILTERS), .range = 7 * CLOCK_DAY},
 		.id = "listAlertHistory",
 		.tag = "Alerts",
 		.summary = "When alerts began, fired and ended",
@@ -385,7 +385,8 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.class = HTTP_IMAGES,
 		.cached = CACHE_CLASS_IMAGES,
 		.params = {PARAMS(&param_from, &param_to, &param_hosts, &param_reference,
-				  &param_outdated, &param_limit, &param_cursor, WRITTEN),
+				  &param_outdated, &param_limit, &param_cursor, &param_shown,
+				  SORTED, WRITTEN),
 			   .range = WINDOW_LONGEST},
 		.id = "listVersions",
 		.tag = "Images",
@@ -432,7 +433,7 @@ const struct endpoint endpoints[ROUTES_MAX] = {
 		.class = HTTP_STATS,
 		.cached = CACHE_CLASS_STATS,
 		.params = {PARAMS(&param_hosts, &param_fields, &param_format, &param_csv_safe,
-				  WRITTEN)},
+				  SORTED, WRITTEN)},
 		.id = "getLatestStats",
 		.tag = "Readings",
 		.summary = "The newest readings of every container",

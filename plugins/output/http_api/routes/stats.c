@@ -18,33 +18,58 @@
 
 enum { STATS_MAX_IDS = 100 };
 
+/* ---- The newest ---------------------------------------------------------- */
+
+static const struct tally_column latest_columns[LATEST_FIELDS] = {
+	[LATEST_TIME] = TABLE_COLUMN("time", TALLY_TIME, TALLY_FIELD),
+	[LATEST_HOST] = TABLE_COLUMN("host", TALLY_TEXT, TALLY_TAG),
+	[LATEST_ID] = TABLE_COLUMN("container_id", TALLY_TEXT, TALLY_TAG),
+	[LATEST_NAME] = TABLE_COLUMN("name", TALLY_TEXT, TALLY_TAG),
+};
+
+static void write_position(struct context *context, const void *arg)
+{
+	position_write_readings(context, arg);
+}
+
+static int latest_rows(const struct latest *latest, struct result_set *ret)
+{
+	size_t n_columns = LATEST_FIELDS + latest->fields.n;
+	int r = result_set_make(ret, (uint32_t)n_columns, latest->n);
+	for (uint32_t i = 0; r == 0 && i < latest->n; i++)
+		memcpy(ret->cells + i * n_columns, latest_row(latest, i),
+		       n_columns * sizeof(*ret->cells));
+	return r;
+}
+
+/* A table of one row a container: fields= has chosen its columns. */
 int stats_latest(struct context *context)
 {
-	struct response_builder *builder = context->builder;
-	struct row_writer records = {.format = list_format_of(context->args)};
+	struct tally_column columns[LATEST_FIELDS + FIELDS_MAX];
+	struct tally_table table = {.name = "container_stats", .kind = TALLY_STATE};
 	struct latest latest auto_latest = {.n = 0};
+	struct table_page page auto_table_page = {.context = context,
+						  .table = &table,
+						  .paging = {.whole = true},
+						  .head = write_position,
+						  .head_arg = &latest};
 	int r = latest_read(context, NULL, &latest);
-	if (r < 0)
-		return r;
 	/* Before there are readings their fields are not known, and CSV has no header line. */
-	if (latest.fields.n) {
-		row_writer_add(&records, "host", TALLY_TEXT, LATEST_HOST);
-		row_writer_add(&records, "container_id", TALLY_TEXT, LATEST_ID);
-		row_writer_add(&records, "name", TALLY_TEXT, LATEST_NAME);
-		row_writer_add(&records, "time", TALLY_TIME, LATEST_TIME);
+	if (r == 0 && latest.fields.n) {
+		memcpy(columns, latest_columns, sizeof(latest_columns));
+		for (uint32_t i = 0; i < latest.fields.n; i++)
+			columns[LATEST_FIELDS + i] = *latest.fields.columns[i];
+		table.columns = columns;
+		table.n_columns = LATEST_FIELDS + latest.fields.n;
+		table_page_open(&page);
+		r = paging_read_whole(context, &table, NULL, false, &page.paging);
 	}
-	for (uint32_t i = 0; i < latest.fields.n; i++)
-		row_writer_add(&records, latest.fields.columns[i]->name,
-			       latest.rows.types[LATEST_FIELDS + i], LATEST_FIELDS + i);
-	row_writer_open(&records, builder);
-	if (records.format == LIST_JSON)
-		position_write_readings(context, &latest);
-	row_writer_begin(&records, builder);
-	for (uint32_t i = 0; i < latest.n; i++)
-		row_writer_write(&records, builder, latest_row(&latest, i));
-	row_writer_close(&records, builder);
-	return 0;
+	if (r == 0 && latest_rows(&latest, &page.rows) < 0)
+		r = response_unavailable(context->builder, "out of memory");
+	return r < 0 ? r : table_page_answer(&page);
 }
+
+/* ---- On a grid ----------------------------------------------------------- */
 
 /* In the order of ids=, which is the order of the answer.  `words` is taken apart in place. */
 static int find_all(struct context *context, char *words, struct container *containers,

@@ -21,27 +21,27 @@ void table_page_done(struct table_page *page)
 	free(page->lines);
 }
 
-int table_page_ask(struct table_page *page, struct query *ret)
+void table_page_open(struct table_page *page)
 {
 	const struct tally_table *table = page->table;
-	query_init(ret, page->context, table);
-	for (uint32_t i = 1; i < table->n_columns && i < RESULT_SET_MAX_COLUMNS; i++) {
+	for (uint32_t i = 1; i < table->n_columns && i < RESULT_SET_MAX_COLUMNS; i++)
 		page->columns[page->n++] = &table->columns[i];
-		query_select(ret, &table->columns[i], TALLY_RAW);
-	}
-	return fields_read_shown(page->context, table, NULL, page->shown, NULL);
+	memset(page->shown, true, sizeof(page->shown));
+}
+
+int table_page_ask(struct table_page *page, struct query *ret)
+{
+	table_page_open(page);
+	query_init(ret, page->context, page->table);
+	for (uint32_t i = 0; i < page->n; i++)
+		query_select(ret, page->columns[i], TALLY_RAW);
+	return fields_read_shown(page->context, page->table, NULL, page->shown, NULL);
 }
 
 int table_page_run(struct table_page *page, struct query *query)
 {
-	int r = paging_count(&page->paging, query);
-	if (r < 0)
-		return r;
 	paging_ask(&page->paging, query);
-	r = query_run(query, &page->rows);
-	/* A stream goes on after the newest row, which can be anywhere in a sorted list. */
-	if (page->paging.sort)
-		page->letter = 0;
+	int r = query_run(query, &page->rows);
 	return r < 0 ? r : paging_sort(&page->paging, page->context, &page->rows, page->columns);
 }
 
@@ -54,7 +54,7 @@ static void table_page_write_search(const struct table_page *page)
 	json_write_bool(json, !page->paging.stopped);
 	if (!page->paging.stopped)
 		return;
-	json_write_key(json, page->descending ? "searched_from" : "searched_to");
+	json_write_key(json, page->paging.newest_first ? "searched_from" : "searched_to");
 	json_write_cell(json, TALLY_TIME, &reached);
 }
 
@@ -84,16 +84,19 @@ int table_page_write(const struct table_page *page)
 		row_writer_add(&records, page->table->columns[0].name, TALLY_TIME, 0);
 	for (uint32_t i = 0; i < page->n; i++)
 		if (page->shown[page->columns[i] - page->table->columns])
-			row_writer_add(&records, page->columns[i]->name, page->rows.types[1 + i],
+			row_writer_add(&records, page->columns[i]->name, page->columns[i]->type,
 				       1 + i);
 	if (page->lines)
 		row_writer_add(&records, "context", TALLY_BOOL, 1 + page->n);
 	row_writer_open(&records, context->builder);
 	if (records.format == LIST_JSON)
 		paging_write_total(&page->paging, context);
+	if (records.format == LIST_JSON && page->head)
+		page->head(context, page->head_arg);
 	if (page->searched && records.format == LIST_JSON)
 		table_page_write_search(page);
-	if (page->letter && records.format == LIST_JSON)
+	/* A stream goes on after the newest row, which can be anywhere in a sorted list. */
+	if (page->letter && records.format == LIST_JSON && !page->paging.sort)
 		position_write_page(page);
 	row_writer_begin(&records, context->builder);
 	if (page->lines)
@@ -104,4 +107,10 @@ int table_page_write(const struct table_page *page)
 		return paging_link_next(&page->paging, context, &page->rows, page->columns);
 	paging_finish(&page->paging, context, &page->rows, page->columns);
 	return 0;
+}
+
+int table_page_answer(struct table_page *page)
+{
+	int r = paging_sort(&page->paging, page->context, &page->rows, page->columns);
+	return r < 0 ? r : table_page_write(page);
 }

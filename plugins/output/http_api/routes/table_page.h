@@ -7,12 +7,25 @@
  *	…                                    paging, order, filters
  *	r = table_page_run(&page, &query);
  *	return r < 0 ? r : table_page_write(&page);
+ *
+ * Or of rows that are put together here:
+ *
+ *	table_page_open(&page);
+ *	r = paging_read_whole(context, table, NULL, false, &page.paging);
+ *	…                                    page.rows, as the table has its columns
+ *	return table_page_answer(&page);
  */
 #ifndef TALLYD_HTTP_TABLE_PAGE_H
 #define TALLYD_HTTP_TABLE_PAGE_H
 
 #include "routes/list_endpoint.h"
 #include "query/paging.h"
+
+/* Of a table that only describes what is put together. */
+#define TABLE_COLUMN(what, of, as)                                                                 \
+	{                                                                                          \
+		.name = (what), .type = (of), .role = (as)                                         \
+	}
 
 /* A row to be shown; context: around one that was asked for. */
 struct table_page_line {
@@ -33,17 +46,23 @@ struct table_page {
 	struct result_set around; /* rows of lines that are not among those of the page */
 	char letter;              /* of its rows in a stream's ids; 0: there is no stream of them */
 	bool searched;            /* the answer says whether it is complete */
-	bool descending;
+	/* Members of JSON before the rows; NULL: none but those above. */
+	void (*head)(struct context *context, const void *arg);
+	const void *head_arg;
 };
 
 void table_page_done(struct table_page *page);
 #define auto_table_page __attribute__((cleanup(table_page_done)))
 
-/* Asks for all columns of the table, of which fields= shows some.  0, or a problem. */
+/* Shows all columns of the table. */
+void table_page_open(struct table_page *page);
+/* Those that fields= names, and asks for all.  0, or a problem. */
 int table_page_ask(struct table_page *page, struct query *ret);
-/* Once the query has its filters: counts its rows if that is wanted, and asks for those of the
- * page. */
+/* Once the query has its filters: the rows of the page. */
 int table_page_run(struct table_page *page, struct query *query);
+/* Of a list that is put together here (paging_read_whole()), once the rows are: those of the
+ * page. */
+int table_page_answer(struct table_page *page);
 /* The rows, and where the next page is. */
 int table_page_write(const struct table_page *page);
 

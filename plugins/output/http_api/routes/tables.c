@@ -113,7 +113,6 @@ int tables_rows(struct context *context)
 		r = table_page_ask(&page, &query);
 	if (r < 0)
 		return r;
-	query.spec.newest_first = context->args->order == ORDER_DESC;
 	/* Several values of one tag are alternatives, as several EQUALS are to a store. */
 	for (uint32_t i = 0; i < context->target->n_params; i++) {
 		const struct param *param = &context->target->params[i];
@@ -122,5 +121,7 @@ int tables_rows(struct context *context)
 			query_text(&query, column, TALLY_EQUALS, param->value);
 	}
 	r = table_page_run(&page, &query);
+	if (r == 0 && paging_counts(&page.paging, context))
+		r = paging_count(&page.paging, &query);
 	return r < 0 ? r : table_page_write(&page);
 }

@@ -4,21 +4,16 @@
  * are one entry of the list.
  *
  * On a worker's thread.  All facts are read, then a page of them is written: they come out of two
- * tables and out of JSON columns, so no store could page through them by a key.  The cursor is the
- * host and reference of the last entry shown, which stays right when entries come or go in between.
+ * tables and out of JSON columns, so no store could page through them by a key.
  */
-#include "base/cleanup.h"
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "message/cursor.h"
+#include "query/fields.h"
 #include "query/image_facts.h"
-#include "routes/list_endpoint.h"
-#include "query/paging.h"
 #include "base/json_cell.h"
 #include "message/row_writer.h"
 #include "routes/endpoint.h"
+#include "routes/table_page.h"
 
 /* ---- Writing ------------------------------------------------------------- */
 
@@ -67,7 +62,6 @@ static void write_change(struct json_writer *json, const struct fact *fact)
 static void write_facts(struct json_writer *json, const struct fact *facts, uint32_t n,
 			enum fact_kind kind)
 {
-	json_write_key(json, kind == FACT_USER ? "containers" : "changes");
 	json_begin_array(json);
 	for (uint32_t i = 0; i < n; i++) {
 		if (facts[i].kind == kind && kind == FACT_USER)
@@ -86,100 +80,102 @@ static uint32_t count_outdated(const struct fact *facts, uint32_t n)
 	return outdated;
 }
 
-/* Facts of one entry are sorted by kind, so if the first is no tag the reference points to nothing
- * now: it was removed, or the image is known only by its users. */
-static void write_entry(struct json_writer *json, const struct fact *facts, uint32_t n)
-{
-	static const struct tally_cell none = {.set = 0};
-	json_begin_object(json);
-	write_cell(json, "host", &facts->row[IMAGE_HOST]);
-	json_write_key(json, "reference");
-	json_write_string(json, facts->reference);
-	write_cell(json, "image_id", facts->kind == FACT_TAG ? &facts->row[IMAGE_ID] : &none);
-	json_write_key(json, "outdated");
-	json_write_int(json, count_outdated(facts, n));
-	write_facts(json, facts, n, FACT_USER);
-	write_facts(json, facts, n, FACT_CHANGE);
-	json_end_object(json);
-}
+/* ---- Entries ------------------------------------------------------------- */
 
-/* ---- Paging -------------------------------------------------------------- */
+/* As a row of a table.  The two of JSON are written from the facts; behind them: which is first. */
+enum { ENTRY_TIME, ENTRY_HOST, ENTRY_REFERENCE, ENTRY_ID, ENTRY_OUTDATED };
+enum { ENTRY_USERS = ENTRY_OUTDATED + 1, ENTRY_CHANGES, ENTRY_COLUMNS };
+enum { ENTRY_FIRST = ENTRY_COLUMNS, ENTRY_CELLS };
 
-static const uint16_t cursor_types[2] = {TALLY_TEXT, TALLY_TEXT};
-
-struct place {
-	struct tally_cell cells[2]; /* host and reference of the last entry shown */
-	char *memory;               /* NULL: from the start */
+static const struct tally_column entry_columns[ENTRY_COLUMNS] = {
+	[ENTRY_TIME] = TABLE_COLUMN("time", TALLY_TIME, TALLY_FIELD),
+	[ENTRY_HOST] = TABLE_COLUMN("host", TALLY_TEXT, TALLY_TAG),
+	[ENTRY_REFERENCE] = TABLE_COLUMN("reference", TALLY_TEXT, TALLY_TAG),
+	[ENTRY_ID] = TABLE_COLUMN("image_id", TALLY_TEXT, TALLY_FIELD),
+	[ENTRY_OUTDATED] = TABLE_COLUMN("outdated", TALLY_INT, TALLY_FIELD),
+	[ENTRY_USERS] = TABLE_COLUMN("containers", TALLY_JSON, TALLY_FIELD),
+	[ENTRY_CHANGES] = TABLE_COLUMN("changes", TALLY_JSON, TALLY_FIELD),
 };
+static const struct tally_table entry_table = {.name = "versions",
+					       .kind = TALLY_STATE,
+					       .columns = entry_columns,
+					       .n_columns = ENTRY_COLUMNS};
 
-static void place_done(struct place *place)
+/* Facts of one entry are sorted by kind, so if the first is no tag the reference points to nothing
+ * now: it was removed, or the image is known only by its users.  Its time is that of its newest
+ * change. */
+static void fill_entry(struct tally_cell *row, const struct fact *facts, uint32_t n)
 {
-	free(place->memory);
+	uint32_t change = 0;
+	while (change < n && facts[change].kind != FACT_CHANGE)
+		change++;
+	if (change < n)
+		row[ENTRY_TIME] = facts[change].row[CHANGE_TIME];
+	row[ENTRY_HOST] = facts->row[IMAGE_HOST];
+	tally_put_text_borrowed(row, ENTRY_REFERENCE, facts->reference, strlen(facts->reference));
+	if (facts->kind == FACT_TAG)
+		row[ENTRY_ID] = facts->row[IMAGE_ID];
+	tally_put_int(row, ENTRY_OUTDATED, count_outdated(facts, n));
 }
-#define auto_place __attribute__((cleanup(place_done)))
 
-/* A cursor of another list has other types, or NULLs where this one has none. */
-static int read_place(struct context *context, struct place *ret)
+static int make_entries(const struct image_facts *facts, struct result_set *ret)
 {
-	const char *cursor = target_param(context->target, "cursor");
-	if (!cursor)
-		return 0;
-	int r = cursor_read(cursor, cursor_types, 2, ret->cells, &ret->memory);
-	if (r == -ENOMEM)
-		return response_unavailable(context->builder, "out of memory");
-	if (r < 0 || !ret->cells[0].set || !ret->cells[1].set)
-		return paging_refuse_cursor(context);
+	uint32_t rows = 0;
+	if (result_set_make(ret, ENTRY_CELLS, facts->n) < 0)
+		return response_unavailable(facts->context->builder, "out of memory");
+	for (uint32_t i = 0, n; i < facts->n; i += n) {
+		struct tally_cell *row = ret->cells + (size_t)rows * ENTRY_CELLS;
+		n = image_facts_entry(facts, i);
+		if (facts->context->args->outdated && count_outdated(&facts->list[i], n) == 0)
+			continue;
+		fill_entry(row, &facts->list[i], n);
+		tally_put_int(row, ENTRY_FIRST, i);
+		rows++;
+	}
+	result_set_cut(ret, rows);
 	return 0;
 }
 
-static void fact_cells(const struct fact *fact, struct tally_cell ret[2])
+static void write_entry(const struct image_facts *facts, const struct table_page *page,
+			const struct tally_cell *row)
 {
-	ret[0] = fact->row[IMAGE_HOST];
-	ret[1] = (struct tally_cell){
-		.text = fact->reference, .len = (uint32_t)strlen(fact->reference), .set = 1};
-}
-
-/* Returns the cursor of the next page, to be freed; NULL: this was the last one. */
-static char *write_entries(const struct image_facts *facts, const struct place *place)
-{
-	const struct arguments *args = facts->context->args;
 	struct json_writer *json = &facts->context->builder->body;
-	const struct fact *last = NULL;
-	int64_t shown = 0;
-	for (uint32_t i = 0, n; i < facts->n; i += n) {
-		const struct fact *fact = &facts->list[i];
-		struct tally_cell cells[2];
-		n = image_facts_entry(facts, i);
-		/* Entries up to the last one shown are skipped, whether or not it still exists. */
-		fact_cells(fact, cells);
-		int order = cell_compare(&cells[0], &place->cells[0]);
-		if (order == 0)
-			order = cell_compare(&cells[1], &place->cells[1]);
-		if ((place->memory && order <= 0) ||
-		    (args->outdated && count_outdated(fact, n) == 0))
+	uint32_t first = (uint32_t)row[ENTRY_FIRST].i, n = image_facts_entry(facts, first);
+	json_begin_object(json);
+	for (uint32_t i = 0; i < ENTRY_COLUMNS; i++) {
+		if (!page->shown[i])
 			continue;
-		if (last && shown == args->limit) {
-			fact_cells(last, cells);
-			return cursor_write(cursor_types, cells, 2);
-		}
-		write_entry(json, fact, n);
-		last = fact;
-		shown++;
+		json_write_key(json, entry_columns[i].name);
+		if (entry_columns[i].type == TALLY_JSON)
+			write_facts(json, &facts->list[first], n,
+				    i == ENTRY_USERS ? FACT_USER : FACT_CHANGE);
+		else
+			json_write_cell(json, entry_columns[i].type, &row[i]);
 	}
-	return NULL;
+	json_end_object(json);
 }
 
 int images_versions(struct context *context)
 {
 	struct image_facts facts auto_image_facts = {.n = 0};
-	struct place place auto_place = {.memory = NULL};
-	int r = read_place(context, &place);
+	struct table_page page auto_table_page = {.context = context, .table = &entry_table};
+	table_page_open(&page);
+	int r = fields_read_shown(context, &entry_table, NULL, page.shown, NULL);
+	if (r == 0)
+		r = paging_read_whole(context, &entry_table, NULL, false, &page.paging);
 	if (r == 0)
 		r = image_facts_read(context, &facts);
+	if (r == 0)
+		r = make_entries(&facts, &page.rows);
+	if (r == 0)
+		r = paging_sort(&page.paging, context, &page.rows, page.columns);
 	if (r < 0)
 		return r;
-	list_begin(&context->builder->body);
-	auto_free char *cursor = write_entries(&facts, &place);
-	paging_finish_with(context, cursor);
+	json_begin_object(&context->builder->body);
+	paging_write_total(&page.paging, context);
+	list_begin_rows(&context->builder->body);
+	for (uint32_t i = 0; i < paging_rows(&page.paging, &page.rows); i++)
+		write_entry(&facts, &page, result_set_row(&page.rows, i));
+	paging_finish(&page.paging, context, &page.rows, page.columns);
 	return 0;
 }

@@ -32,7 +32,7 @@ const kindOf = (alert: Alert) => (alert.state !== "firing" ? "ok" : alert.severi
 
 /** How many fire, and whether one of them is critical. */
 export function useFiring(host: string | undefined): { count: number; critical: boolean } {
-  const asked = useAsked(`firing ${host}`, (signal) => get<Alerts>("/alerts", { state: "firing", host, limit: MOST, fields: "severity" }, signal), 2 * EVERY);
+  const asked = useAsked(`firing ${host}`, (signal) => get<Alerts>("/alerts", { state: "firing", host, limit: MOST, fields: "severity", total: "yes" }, signal), 2 * EVERY);
   return { count: asked.data?.total ?? 0, critical: !!asked.data?.data.some((alert) => alert.severity === "critical") };
 }
 
@@ -135,7 +135,7 @@ export function Alerts() {
   const host = query.host || undefined;
   useTitle("Alerts");
   useKeys({ "/": focusSearch });
-  const asked = useAsked(`alerts ${host}`, (signal) => get<Alerts>("/alerts", { host, limit: MOST }, signal), EVERY);
+  const asked = useAsked(`alerts ${host}`, (signal) => get<Alerts>("/alerts", { host, limit: MOST, total: "yes" }, signal), EVERY);
   return (
     <main class="page boxes alerts" id="main" tabIndex={-1}>
       <Tools part="" query={query} />

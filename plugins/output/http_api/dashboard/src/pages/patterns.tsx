@@ -95,7 +95,7 @@ export function LogPatterns() {
   const known = last.data !== undefined || last.error !== undefined;
   const level = levelsOf(query);
   const asked = useAsked(`patterns ${known} ${service} ${host} ${level} ${since} ${range.from} ${range.to}`, async (signal) =>
-    known ? await get<Patterns>("/logs/patterns", { service, host, level, from: range.from, to: range.to, new_since: since ?? undefined, limit: MOST }, signal) : null, range.live ? 15_000 : 0);
+    known ? await get<Patterns>("/logs/patterns", { service, host, level, from: range.from, to: range.to, new_since: since ?? undefined, limit: MOST, total: "yes" }, signal) : null, range.live ? 15_000 : 0);
   const words = (query.q ?? "").toLowerCase();
   const span = (timeOf(range.to) - timeOf(range.from)) / 1000;
   return (
