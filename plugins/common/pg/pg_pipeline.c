@@ -20,7 +20,11 @@
 struct ask {
 	struct pg_connection *pg;
 	int n, n_sent;
-	bool forgets; /* a statement that made room for another */
+	bool forgets;   /* a statement that made room for another */
+	pg_row_fn *row; /* takes rows as they come, NULL: nothing does */
+	int one;        /* of this statement */
+	void *arg;
+	int stopped; /* what it returned */
 	struct {
 		int statement; /* whose answer it is; -1: nobody's */
 		int prepared;  /* what is there if it went well; -1: nothing */
@@ -100,6 +104,12 @@ static int ask_send(struct ask *ask, const struct pg_statement *statements)
 
 /* ---- Receiving ---------------------------------------------------------------- */
 
+static void ask_take_rows(struct ask *ask, const PGresult *result)
+{
+	for (int at = 0; at < PQntuples(result) && ask->stopped == 0; at++)
+		ask->stopped = ask->row(ask->arg, result, at);
+}
+
 /* The result of one of the statements sent.  *failed: the error of an earlier one, already
  * reported; the server skipped those after it. */
 static int ask_receive_one(struct ask *ask, int i, PGresult **ret, int *failed)
@@ -107,10 +117,15 @@ static int ask_receive_one(struct ask *ask, int i, PGresult **ret, int *failed)
 	struct pg_connection *pg = ask->pg;
 	PGresult *result = NULL;
 	int r, statement = ask->sent[i].statement, prepared = ask->sent[i].prepared;
+	bool taken = ask->row && statement == ask->one;
+	if (taken)
+		PQsetSingleRowMode(pg->conn);
 	while ((r = pg_receive(pg, &result)) == 0 && result) {
 		if (*failed == 0 && pg_is_error(result))
 			*failed = pg_fail_result(pg, result);
-		if (*failed == 0 && statement >= 0 && !ret[statement])
+		if (*failed == 0 && taken)
+			ask_take_rows(ask, result);
+		if (*failed == 0 && !taken && statement >= 0 && !ret[statement])
 			ret[statement] = result;
 		else
 			PQclear(result);
@@ -134,32 +149,52 @@ static int ask_receive(struct ask *ask, PGresult **ret)
 	PQclear(sync);
 	if (r == 0 && (!ended || !PQexitPipelineMode(ask->pg->conn)))
 		r = pg_fail_connection(ask->pg);
-	return r < 0 ? r : failed;
+	if (r == 0)
+		r = failed;
+	return r < 0 ? r : ask->stopped;
 }
 
-int pg_ask(struct pg_connection *pg, const struct pg_statement *statements, int n, PGresult **ret)
+static int ask_all(struct ask *ask, const struct pg_statement *statements, PGresult **ret)
 {
-	struct ask ask = {.pg = pg, .n = n};
+	struct pg_connection *pg = ask->pg;
+	int n = ask->n;
 	for (int i = 0; i < n; i++)
 		ret[i] = NULL;
 	if (!pg->conn)
 		return pg_closed(pg);
 	if (n > PG_ASK_MAX)
 		return tally_fail(pg->ctx, EINVAL, "too many statements at once");
-	int r = ask_send(&ask, statements);
+	int r = ask_send(ask, statements);
 	if (r < 0)
 		pg_close(pg); /* in the middle of something */
 	else
-		r = ask_receive(&ask, ret);
+		r = ask_receive(ask, ret);
 	if (r == 0)
 		return 0;
 	if (pg->prepared)
 		pg_prepared_settle(pg->prepared);
-	if (ask.forgets)
+	if (ask->forgets)
 		pg_close(pg); /* it may have been skipped, and nobody knows of it any more */
 	for (int i = 0; i < n; i++) {
 		PQclear(ret[i]);
 		ret[i] = NULL;
 	}
+	return r;
+}
+
+int pg_ask(struct pg_connection *pg, const struct pg_statement *statements, int n, PGresult **ret)
+{
+	struct ask ask = {.pg = pg, .n = n};
+	return ask_all(&ask, statements, ret);
+}
+
+int pg_ask_rows(struct pg_connection *pg, const struct pg_statement *statements, int n, int one,
+		pg_row_fn *row, void *arg)
+{
+	PGresult *results[PG_ASK_MAX];
+	struct ask ask = {.pg = pg, .n = n, .one = one, .row = row, .arg = arg};
+	int r = ask_all(&ask, statements, results);
+	for (int i = 0; r == 0 && i < n; i++)
+		PQclear(results[i]);
 	return r;
 }

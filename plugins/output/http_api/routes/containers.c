@@ -242,6 +242,7 @@ static int write_one(struct context *context, const struct tally_table *table,
 	struct query query;
 	container_page_open(&page, context, table);
 	container_page_ask(&page, &query);
+	query.spec.limit = 1; /* these two are the key */
 	query_text(&query, table_column(table, "container_id"), TALLY_EQUALS, container->id);
 	query_text(&query, table_column(table, "host"), TALLY_EQUALS, container->host);
 	int r = query_run(&query, &rows);

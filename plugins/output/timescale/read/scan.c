@@ -3,9 +3,10 @@
  * order of time over all series: so each series that the filters leave gives at most a page's
  * rows from its own end of the index, and these are sorted.
  *
- * Rows come one by one, since a page of them may be large.  A few of a STATE table take one round
- * trip, with the transaction around it.  store_query() calls scan_run() on the thread that
- * asks; what can fail is a statement, memory, or the caller's rows function.
+ * Rows come one by one, since a page of them may be large.  A usual page takes one round trip, with
+ * the transaction around it, and a statement that stays prepared: planning it takes longer than
+ * reading the page.  store_query() calls scan_run() on the thread that asks; what can fail is a
+ * statement, memory, or the caller's rows function.
  *
  * There are no offsets: a page begins after the key of the last row shown, so it costs the same
  * however deep it lies, and rows that were added meanwhile shift nothing.
@@ -22,8 +23,8 @@
 #include "read/text_ranges.h"
 #include "schema/schema.h"
 
-/* Rows that come as one result. */
-enum { SCAN_FEW = 100 };
+/* What is not wanted any more comes to its end all the same. */
+enum { SCAN_FEW = 128 };
 
 struct scan {
 	const struct bound_query *bound;
@@ -135,8 +136,9 @@ static void scan_append_rows(struct scan *scan)
 	scan_append_order(scan);
 }
 
-static int scan_row(struct scan *scan, const PGresult *result, int at)
+static int scan_row(void *arg, const PGresult *result, int at)
 {
+	struct scan *scan = arg;
 	struct tally_cell *row = NULL;
 	uint32_t n = scan->result->table.n_columns;
 	scan->left--;
@@ -175,15 +177,8 @@ static int scan_few(struct scan *scan, struct pg_connection *pg, const struct pg
 	struct readers_begin begin;
 	struct pg_statement statements[N] = {
 		[ROWS] = {scan->sql.data, params}, [COMMIT] = {"commit", NULL}};
-	PGresult *results[N] = {NULL};
 	int r = readers_begin(pg, &begin, statements);
-	if (r == 0)
-		r = pg_ask(pg, statements, N, results);
-	for (int at = 0; r == 0 && at < PQntuples(results[ROWS]); at++)
-		r = scan_row(scan, results[ROWS], at);
-	for (int i = 0; i < N; i++)
-		PQclear(results[i]);
-	return r;
+	return r < 0 ? r : pg_ask_rows(pg, statements, N, ROWS, scan_row, scan);
 }
 
 static int scan_params(struct scan *scan, struct pg_connection *pg, struct pg_params *ret)
@@ -192,10 +187,15 @@ static int scan_params(struct scan *scan, struct pg_connection *pg, struct pg_pa
 	return r == 0 && scan->sql.failed ? tally_fail(pg->ctx, ENOMEM, "no memory") : r;
 }
 
-static int scan_state(struct scan *scan, struct pg_connection *pg)
+/* Of the whole range, as one statement. */
+static int scan_whole(struct scan *scan, struct pg_connection *pg)
 {
 	struct pg_params params;
-	scan_append_state(scan);
+	bound_query_range(scan->bound, &scan->range[0], &scan->range[1]);
+	if (scan_is_state(scan))
+		scan_append_state(scan);
+	else
+		scan_append_rows(scan);
 	int r = scan_params(scan, pg, &params);
 	if (r < 0)
 		return r;
@@ -231,7 +231,7 @@ int scan_run(struct pg_connection *pg, const struct bound_query *bound, struct r
 	scan->bound = bound;
 	scan->result = result;
 	scan->left = bound->query->limit;
-	int r = scan_is_state(scan) ? scan_state(scan, pg) : scan_ranges(scan, pg);
+	int r = text_ranges_are_asked(bound) ? scan_ranges(scan, pg) : scan_whole(scan, pg);
 	if (r == 0)
 		r = result_finish(result);
 	parameters_done(&scan->parameters);

@@ -110,18 +110,24 @@ static int ranges_ask(struct pg_connection *pg, const struct bound_query *bound,
 	return r;
 }
 
+bool text_ranges_are_asked(const struct bound_query *bound)
+{
+	struct log_text_asked asked = {.n = 0};
+	if (log_lines_are_counted(bound->stored))
+		log_text_ask(bound, &asked);
+	return asked.n > 0;
+}
+
 int text_ranges_begin(struct pg_connection *pg, const struct bound_query *bound,
 		      struct text_ranges *ret)
 {
 	struct log_text_asked asked = {.n = 0};
 	int64_t range[2];
 	*ret = (struct text_ranges){.newest_first = bound->query->newest_first};
-	if (log_lines_are_counted(bound->stored))
-		log_text_ask(bound, &asked);
-	int r = asked.n ? ranges_ask(pg, bound, &asked, &ret->without) : readers_begin_now(pg);
+	log_text_ask(bound, &asked);
+	int r = ranges_ask(pg, bound, &asked, &ret->without);
 	/* Not granted, or not there: the answer is the same, but slower. */
-	if (r < 0 && asked.n &&
-	    (strcmp(pg->sqlstate, "42501") == 0 || strcmp(pg->sqlstate, "42P01") == 0)) {
+	if (r < 0 && (strcmp(pg->sqlstate, "42501") == 0 || strcmp(pg->sqlstate, "42P01") == 0)) {
 		pg_rollback(pg);
 		r = readers_begin_now(pg);
 	}

@@ -16,8 +16,9 @@ struct text_ranges {
 	int next;
 };
 
-/* Begins the transaction of the query.  Queries that look for no text have one stretch, the whole
- * of it.  Owes text_ranges_done() in any case. */
+/* Whether the query looks for a text in lines that are indexed: only for such are there ranges. */
+bool text_ranges_are_asked(const struct bound_query *bound);
+/* Begins the transaction of the query.  Owes text_ranges_done() in any case. */
 int text_ranges_begin(struct pg_connection *pg, const struct bound_query *bound,
 		      struct text_ranges *ret);
 /* False: there is no more. */
