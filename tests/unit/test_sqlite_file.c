@@ -136,7 +136,33 @@ static void an_edited_migration_is_noticed(void **state)
 	assert_int_equal(f->plugin->start(f->store), 0);
 }
 
-/* Pages through all lines, three at a time, while more are written behind the page. */
+static void an_older_file_gets_its_index_of_names(void **state)
+{
+	static const struct tally_column columns[] = {
+		{.name = "time", .type = TALLY_TIME},
+		{.name = "id", .type = TALLY_TEXT, .role = TALLY_TAG},
+		{.name = "name", .type = TALLY_TEXT}};
+	static const struct tally_table ships = {.name = "ships",
+						 .help = "What has a name.",
+						 .columns = columns,
+						 .n_columns = 3,
+						 .kind = TALLY_STATE,
+						 .revision = 1};
+	static const char find[] = "SELECT count(*) FROM sqlite_master WHERE name = "
+				   "'tally_name_ships'";
+	struct fixture *f = *state;
+	struct tally_batch *batch = fixture_batch(f, &ships);
+	tally_put_int(tally_batch_row(f->ctx, batch), 0, T0);
+	put_text(f, batch, 1, "a");
+	put_text(f, batch, 2, "Argo");
+	fixture_write(f, batch);
+	assert_int_equal(fixture_sql(f, find), 1);
+	f->plugin->stop(f->store);
+	fixture_sql(f, "DROP INDEX tally_name_ships");
+	assert_int_equal(fixture_sql(f, find), 0);
+	assert_int_equal(f->plugin->start(f->store), 0);
+	assert_int_equal(fixture_sql(f, find), 1);
+}
 
 int main(void)
 {
@@ -147,6 +173,7 @@ int main(void)
 		STORE_TEST(a_database_of_another_program_is_left_alone),
 		STORE_TEST(a_command_says_whose_file_it_is),
 		STORE_TEST(an_edited_migration_is_noticed),
+		STORE_TEST(an_older_file_gets_its_index_of_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -137,6 +137,18 @@ static int schema_index(struct tally_ctx *ctx, sqlite3 *db, const struct stored_
 	return database_exec_text(ctx, db, sql);
 }
 
+/* What a state table is about is looked for by its name, among all that are gone as well. */
+static int schema_index_name(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored)
+{
+	const struct tally_table *table = &stored->table;
+	int name = catalog_column(table, "name");
+	if (table->kind != TALLY_STATE || name < 0 || table->columns[name].type != TALLY_TEXT)
+		return 0;
+	return database_execf(ctx, db,
+			      "CREATE INDEX IF NOT EXISTS \"tally_name_%w\" ON \"%w\" (name)",
+			      table->name, table->name);
+}
+
 /* For people with sqlite3 in hand, and for the contract that tables go by their declared names;
  * queries of the store read the tables below. */
 static int schema_view(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored)
@@ -182,6 +194,8 @@ static int schema_rollup_view(struct tally_ctx *ctx, sqlite3 *db, const struct s
 static int schema_derive(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored)
 {
 	int r = schema_index(ctx, db, stored);
+	if (r == 0)
+		r = schema_index_name(ctx, db, stored);
 	if (r == 0 && stored->table.kind != TALLY_STATE)
 		r = schema_view(ctx, db, stored);
 	for (int level = LEVEL_MINUTE; r == 0 && stored->n_numbers && level < N_LEVELS; level++)
@@ -213,14 +227,15 @@ static int schema_create(struct tally_ctx *ctx, sqlite3 *db, const struct stored
 	return r;
 }
 
-/* Creates the level of five minutes, which files of older versions do not have. */
+/* Creates what files of older versions do not have: the level of five minutes, the index of names.
+ */
 static int schema_complete_table(void *arg, const struct tally_table *table)
 {
 	const struct schema_complete *complete = arg;
 	const struct stored_table *stored = catalog_find(complete->catalog, table->name);
 	int64_t there = 0;
 	if (!stored->n_numbers)
-		return 0;
+		return schema_index_name(complete->ctx, complete->db, stored);
 	auto_text char *sql =
 		sqlite3_mprintf("SELECT count(*) FROM sqlite_master WHERE name = '%q%s_rows'",
 				table->name, schema_levels[LEVEL_FIVE].suffix);
