@@ -33,6 +33,7 @@ static const struct tally_column info_columns[] = {
 	COLUMN("compose_service", NULL, TEXT, FIELD),
 	COLUMN("service", NULL, TEXT, FIELD),
 	COLUMN("oom_killed", NULL, BOOL, FIELD),
+	COLUMN("created", NULL, TIME, FIELD),
 	COLUMN("gone_at", NULL, TIME, GONE),
 };
 static const struct tally_column stats_columns[] = {

@@ -17,8 +17,9 @@
 #define LAST_MINUTE "/api/v1/stats?from=now-1m&step=1m"
 #define TWO_MINUTES "/api/v1/stats?from=now-2m&step=1m"
 
-static void add(struct http_fixture *fixture, const char *host, const char *id, const char *name,
-		const char *project, const char *service, const char *labels)
+static struct tally_cell *add(struct http_fixture *fixture, const char *host, const char *id,
+			      const char *name, const char *project, const char *service,
+			      const char *labels)
 {
 	struct tally_cell *row = fake_store_row(fixture->store, "container_info");
 	fake_store_int(fixture->store, row, "time", HTTP_NOW);
@@ -32,6 +33,16 @@ static void add(struct http_fixture *fixture, const char *host, const char *id, 
 		fake_store_text(fixture->store, row, "compose_project", project);
 	if (service)
 		fake_store_text(fixture->store, row, "service", service);
+	return row;
+}
+
+static void add_turn(struct http_fixture *f, const char *id, int64_t created, int64_t gone)
+{
+	struct tally_cell *row = add(f, "alpha", id, "turn", NULL, "turns", "{}");
+	fake_store_int(f->store, row, "created", created);
+	if (gone)
+		fake_store_int(f->store, row, "gone_at", gone);
+	http_add_stats(f, "alpha", id, "turn", gone ? 50 : 20, 40, 9);
 }
 
 /* Two of service web, read at different intervals; db, of the same project; one of a service
@@ -109,6 +120,29 @@ static void a_sum_adds_what_each_container_used_on_average(void **state)
 							      "group_by")),
 			    "service");
 	http_free(&answer);
+}
+
+/* The first ended in the middle of the minute, and the second, under the same load, took its place.
+ */
+static void one_in_the_place_of_another_is_not_two(void **state)
+{
+	struct http_fixture f;
+	void *own = &f;
+	(void)state;
+	http_prepare(&f);
+	add_turn(&f, ID_1, HTTP_NOW - CLOCK_DAY, HTTP_NOW - 30 * CLOCK_SECOND);
+	add_turn(&f, ID_2, HTTP_NOW - 30 * CLOCK_SECOND, 0);
+	http_start(&f);
+	struct http_answer answer =
+		http_ok(&own, LAST_MINUTE "&group_by=service&fields=cpu_percent&agg=sum,avg,max");
+	assert_value(&answer, "service", "turns", "cpu_percent.sum", 0, 40);
+	assert_value(&answer, "service", "turns", "cpu_percent.avg", 0, 40);
+	assert_value(&answer, "service", "turns", "cpu_percent.max", 0, 40);
+	http_free(&answer);
+	answer = http_ok(&own, LAST_MINUTE "&group_by=host&fields=cpu_percent");
+	assert_value(&answer, "host", "alpha", "cpu_percent", 0, 40);
+	http_free(&answer);
+	http_finish(&f);
 }
 
 static void several_aggregates_have_a_column_each(void **state)
@@ -372,6 +406,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_DATA(a_sum_adds_what_each_container_used_on_average),
+		cmocka_unit_test(one_in_the_place_of_another_is_not_two),
 		WITH_DATA(several_aggregates_have_a_column_each),
 		WITH_DATA(a_counter_is_its_rate_in_every_aggregate),
 		WITH_DATA(containers_are_in_one_group_and_the_unknown_in_the_last),

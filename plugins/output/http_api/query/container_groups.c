@@ -24,6 +24,8 @@ enum {
 	GROUPED_IMAGE,
 	GROUPED_PROJECT,
 	GROUPED_SERVICE,
+	GROUPED_CREATED, /* this and the next only if container_info is there */
+	GROUPED_GONE,
 	GROUPED_COLUMNS
 };
 static const char *const grouped_columns[GROUPED_COLUMNS] = {
@@ -33,6 +35,8 @@ static const char *const grouped_columns[GROUPED_COLUMNS] = {
 	[GROUPED_IMAGE] = "image",
 	[GROUPED_PROJECT] = "compose_project",
 	[GROUPED_SERVICE] = "service",
+	[GROUPED_CREATED] = "created",
+	[GROUPED_GONE] = "gone_at",
 };
 
 static const char *const group_names[] = {"container", "project", "service", "host", "image"};
@@ -213,20 +217,21 @@ static int groups_ask_names(struct context *context, const struct tally_table *t
 	const struct tally_column *tags[] = {table_column(table, "host"),
 					     table_column(table, "container_id"),
 					     table_column(table, "name")};
+	const uint32_t others = GROUPED_CREATED - GROUPED_IMAGE; /* which are then blank */
 	query_init(&query, context, table);
 	for (int i = 0; i < 3; i++)
 		if (tags[i])
 			query_group(&query, tags[i]);
-	for (uint32_t i = 1; i < table->n_columns && query.spec.n_select < 3; i++)
+	for (uint32_t i = 1; i < table->n_columns && query.spec.n_select < others; i++)
 		if (column_is_number(&table->columns[i]))
 			query_select(&query, &table->columns[i], TALLY_LAST);
-	if (query.spec.n_group_by < 3 || query.spec.n_select < 3)
+	if (query.spec.n_group_by < 3 || query.spec.n_select < others)
 		return 0;
 	query.spec.from = context->args->window.from;
 	query.spec.to = context->args->window.to;
 	query.spec.limit = GROUPS_MOST;
 	int r = query_run(&query, &ret->rows);
-	for (int i = GROUPED_IMAGE; r == 0 && i < GROUPED_COLUMNS; i++)
+	for (int i = GROUPED_IMAGE; r == 0 && i < GROUPED_CREATED; i++)
 		groups_blank(&ret->rows, i);
 	return r;
 }
@@ -253,12 +258,6 @@ static int groups_take_named(struct context *context, const struct container *na
 	return 0;
 }
 
-/* Is anything of container_info needed? */
-static bool groups_are_tags(const struct container_groups *groups, enum group_by by)
-{
-	return by == GROUP_HOST && !groups->narrowed;
-}
-
 static int groups_look_up(struct context *context, enum group_by by, const struct container *named,
 			  uint32_t n_named, struct container_groups *ret)
 {
@@ -273,12 +272,12 @@ static int groups_look_up(struct context *context, enum group_by by, const struc
 	if (there)
 		query_init(&query, context, info);
 	r = groups_filter(context, there ? &query : NULL, ret);
-	if (r < 0 || groups_are_tags(ret, by))
+	if (r < 0)
 		return r;
 	if (there) {
 		groups_name(named, n_named, &query);
 		r = groups_ask(&query, ret);
-	} else if (stats && !ret->narrowed) {
+	} else if (stats && !ret->narrowed && by != GROUP_HOST) {
 		r = groups_ask_names(context, stats, ret);
 	}
 	return r;
@@ -356,4 +355,13 @@ const struct tally_cell *container_groups_find(const struct container_groups *gr
 		return host;
 	const struct tally_cell *row = groups_row(groups, host, id);
 	return row ? &row[columns[by]] : NULL;
+}
+
+void container_groups_life(const struct container_groups *groups, const struct tally_cell *host,
+			   const struct tally_cell *id, int64_t *ret_from, int64_t *ret_to)
+{
+	const struct tally_cell *row =
+		groups->rows.n_columns >= GROUPED_COLUMNS ? groups_row(groups, host, id) : NULL;
+	*ret_from = row && row[GROUPED_CREATED].set ? row[GROUPED_CREATED].i : INT64_MIN;
+	*ret_to = row && row[GROUPED_GONE].set ? row[GROUPED_GONE].i : INT64_MAX;
 }

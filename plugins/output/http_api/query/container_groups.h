@@ -32,6 +32,9 @@ int container_groups_read(struct context *context, enum group_by by, const struc
 const struct tally_cell *container_groups_find(const struct container_groups *groups,
 					       enum group_by by, const struct tally_cell *host,
 					       const struct tally_cell *id);
+/* From when to when it existed; INT64_MIN, INT64_MAX: not known, or it still does. */
+void container_groups_life(const struct container_groups *groups, const struct tally_cell *host,
+			   const struct tally_cell *id, int64_t *ret_from, int64_t *ret_to);
 
 /* host= and name= as conditions of a query for readings, which bear both.  0, or a problem. */
 int container_groups_filter(struct query *query);

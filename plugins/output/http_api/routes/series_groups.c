@@ -6,7 +6,9 @@
  * twice.  Over time the store makes one value of each container's readings in a bucket, from
  * whichever rollup has them: the average, the smallest, the largest; of a counter its rate.  Over
  * the containers of a group they are put together here, as the rows come.  A container without a
- * reading in a bucket has no row there and does not count; 0 is a value.
+ * reading in a bucket has no row there and does not count; 0 is a value.  To a sum a container adds
+ * for the part of the bucket in which it existed: of two, one of which took the place of the other,
+ * both would count in full otherwise, as if they had run side by side.
  *
  * Which group a container is in is looked up when it is first met.  Memory: a cell for every field,
  * point and group; for percentiles a value for every field, point and container.  Both are bounded.
@@ -30,7 +32,8 @@ struct group {
 
 struct member {
 	struct tally_cell host, id;
-	char *text; /* of both */
+	char *text;           /* of both */
+	int64_t began, ended; /* ns */
 	uint32_t group;
 };
 
@@ -177,13 +180,15 @@ static int fold_add_member(struct fold *fold, const struct tally_cell *row, uint
 	if (r < 0)
 		return r;
 	memmove(members + at + 1, members + at, (fold->n_members - at) * sizeof(*members));
+	container_groups_life(fold->known, &member.host, &member.id, &member.began, &member.ended);
 	members[at] = member;
 	fold->n_members++;
 	return fold_find_group(fold, &member, &members[at].group);
 }
 
 /* Rows of a bucket come by host and id, so the next is a good guess. */
-static int fold_find_member(struct fold *fold, const struct tally_cell *row, uint32_t *ret_group)
+static int fold_find_member(struct fold *fold, const struct tally_cell *row,
+			    const struct member **ret)
 {
 	uint32_t low = 0, high = fold->n_members, at = fold->guess < high ? fold->guess : 0;
 	int order = 1, r = 0;
@@ -200,8 +205,7 @@ static int fold_find_member(struct fold *fold, const struct tally_cell *row, uin
 	if (order != 0)
 		r = fold_add_member(fold, row, at = low);
 	fold->guess = at + 1;
-	if (r == 0)
-		*ret_group = fold->members[at].group;
+	*ret = &fold->members[at];
 	return r;
 }
 
@@ -212,10 +216,23 @@ static bool is_less(const struct tally_cell *a, const struct tally_cell *b, uint
 	return type == TALLY_REAL ? a->f < b->f : a->i < b->i;
 }
 
+/* In which part of the point it existed.  One that has a reading there, but by other clocks was not
+ * there, counts in full. */
+static double share_of_point(const struct series *series, const struct member *member,
+			     uint32_t point)
+{
+	int64_t from = window_begin(series->window, point), now = series->context->now;
+	int64_t to = window_begin(series->window, point + 1);
+	to = to < now ? to : now;
+	int64_t began = member->began > from ? member->began : from;
+	int64_t ended = member->ended < to ? member->ended : to;
+	return began < ended ? (double)(ended - began) / (double)(to - from) : 1;
+}
+
 /* Until the end a cell of a sum or an average holds the sum, and how many values are in it in
  * `len`, which numbers do not use. */
 static void fold_add(struct tally_cell *cell, uint32_t aggregate, uint16_t type,
-		     const struct tally_cell *value)
+		     const struct tally_cell *value, double share)
 {
 	switch (aggregate) {
 	case TALLY_MIN:
@@ -227,7 +244,7 @@ static void fold_add(struct tally_cell *cell, uint32_t aggregate, uint16_t type,
 			*cell = *value;
 		break;
 	default:
-		cell->f += value->f;
+		cell->f += aggregate == TALLY_SUM ? value->f * share : value->f;
 		cell->len++;
 		cell->set = 1;
 	}
@@ -238,12 +255,13 @@ static int fold_row(struct fold *fold, const struct tally_cell *row)
 	struct series *series = fold->series;
 	const struct window *window = series->window;
 	const struct fields *fields = &series->fields;
-	uint32_t number;
-	int r = fold_find_member(fold, row, &number);
+	const struct member *member;
+	int r = fold_find_member(fold, row, &member);
 	if (r < 0)
 		return r;
-	size_t point = window_point(window, row[FOLD_TIME].i);
-	struct tally_cell *cells = fold->groups[number].cells + point * fields->n;
+	uint32_t point = window_point(window, row[FOLD_TIME].i), number = member->group;
+	double share = share_of_point(series, member, point);
+	struct tally_cell *cells = fold->groups[number].cells + (size_t)point * fields->n;
 	uint32_t slot = (uint32_t)((number * (size_t)window->points + point) * fields->n);
 	for (uint32_t i = 0; r == 0 && i < fields->n; i++) {
 		const struct tally_cell *value = &row[FOLD_FIELDS + fold->column_of[i]];
@@ -253,7 +271,7 @@ static int fold_row(struct fold *fold, const struct tally_cell *row)
 		if (field_is_percentile(fields->aggregates[i]))
 			r = percentiles_add(&fold->values, slot + i, value->f);
 		else
-			fold_add(&cells[i], fields->aggregates[i], series->types[i], value);
+			fold_add(&cells[i], fields->aggregates[i], series->types[i], value, share);
 	}
 	const struct tally_cell *newest = &row[FOLD_FIELDS + fold->asked.n];
 	series->newest = newest->i > series->newest ? newest->i : series->newest;

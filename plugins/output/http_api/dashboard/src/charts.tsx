@@ -2,11 +2,10 @@
 // after it, and how it is drawn.
 import { useMemo, useRef, useState } from "preact/hooks";
 import { get } from "./api";
-import type { Change } from "./change";
 import { Chart, chartsAsCsv, chartsAsPng, type ChartProps, type Line } from "./chart";
 import type { Rates } from "./containers";
 import { EffectPanel } from "./effect";
-import { bytes, dateTime, diskRate, join, ms, percent, plain, rate } from "./format";
+import { bytes, dateTime, diskRate, join, percent, plain, rate } from "./format";
 import { type Mark, Marks } from "./marks";
 import { Empty, save } from "./parts";
 import { setQuery } from "./route";
@@ -82,24 +81,6 @@ export async function serviceHistoryOf(service: string, host: string | undefined
   withoutRatesAtEnd(history);
   if (several) history.most = { cpu_percent: columnOf("cpu_percent", "max"), mem_used_bytes: columnOf("mem_used_bytes", "max") };
   return history;
-}
-
-/** Where one container took another's place within a point, the sum is of both, as if they had run side by
- * side: such a point is a gap. */
-export function withoutTurns(column: Column, start: number, step: number, changes: Change[]): Column {
-  const cut = column.slice();
-  for (const change of changes) {
-    if (!change.old_container_id || change.old_container_id === change.container_id) continue;
-    const i = Math.floor((ms(change.time) / 1000 - start) / step);
-    if (i >= 0 && i < cut.length) cut[i] = null;
-  }
-  return cut;
-}
-
-export function historyWithoutTurns(h: History, changes: Change[]): History {
-  if (!h.time.length) return h;
-  const cut = (column: Column) => withoutTurns(column, h.time[0], h.meta.step, changes);
-  return { ...h, columns: Object.fromEntries(FIELDS.map((name) => [name, cut(h.columns[name])])) as Columns };
 }
 
 // ---- What arrives after it

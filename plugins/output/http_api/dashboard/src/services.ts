@@ -3,7 +3,6 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { get, getAll, useAsked } from "./api";
 import type { Change } from "./change";
-import { withoutTurns } from "./charts";
 import type { Row, Trend } from "./containers";
 import { totalOf } from "./table";
 import type { Column, Container, SeriesMeta } from "./types";
@@ -94,9 +93,8 @@ async function historyOf(host: string | undefined, from: string, to: string, sig
   const byService = new Map<string, Change[]>();
   for (const change of list.rows) if (change.service) byService.set(change.service, [...(byService.get(change.service) ?? []), change]);
   const trends = new Map<string, Trend>();
-  const cut = (column: Column, name: string) => withoutTurns(column, stats.time[0], stats.meta.step, byService.get(name) ?? []);
   for (const { group, cpu_percent, mem_used_bytes } of stats.series)
-    if (group.service) trends.set(group.service, { cpu: cut(cpu_percent, group.service), mem: cut(mem_used_bytes, group.service) });
+    if (group.service) trends.set(group.service, { cpu: cpu_percent, mem: mem_used_bytes });
   return { trends, changed: new Map([...byService].map(([name, all]) => [name, all[0]])) };
 }
 

@@ -3,7 +3,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { get, getAll, useAsked, useWatched, type Page } from "../api";
 import { type Change, kindOf, summaryOf } from "../change";
-import { Charts, historyWithoutTurns, joined, type Limits, type LivePoint, liveValues, POINTS, serviceHistoryOf } from "../charts";
+import { Charts, joined, type Limits, type LivePoint, liveValues, POINTS, serviceHistoryOf } from "../charts";
 import { changes, containers, type Row } from "../containers";
 import { clock, dateTime, day, ms, NONE, timeOf } from "../format";
 import { Histogram } from "../histogram";
@@ -142,7 +142,7 @@ export function ServicePage() {
   const members = useMembers(name, host, rows);
   const live = useLive(rows, name, range.live);
   const marks = useMemo(() => (changed.data ?? []).map(markOfChange).sort((a, b) => a.at - b.at), [changed.data]);
-  const shown = useMemo(() => past.data && joined(historyWithoutTurns(past.data, changed.data ?? []), live), [past.data, changed.data, live]);
+  const shown = useMemo(() => past.data && joined(past.data, live), [past.data, live]);
   const edges = useMemo<[number, number]>(() => [timeOf(range.from) / 1000, timeOf(range.to) / 1000], [range.from, range.to, past.data, live]);
   useTitle(name);
   const up = () => (location.hash = linkTo("services"));
