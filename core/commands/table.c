@@ -21,6 +21,7 @@ static const struct command_option status_options[] = {
 
 static const struct command_option healthcheck_options[] = {
 	{"live", 0, NULL, "only whether it answers, for what restarts a daemon that does not"},
+	{"ready", 0, NULL, "what /readyz says, also without an HTTP API: do its stores answer?"},
 	{"timeout", 0, "1..60", "seconds to wait for its answer; default 4"},
 	COMMAND_JSON,
 	{0},
@@ -212,7 +213,10 @@ const struct command command_table[] = {
 		  "rows. 0: healthy; 4: it answers and is not; 1: no daemon answers in time. For "
 		  "HEALTHCHECK of containers and for monitoring on the same machine; a load "
 		  "balancer asks /readyz of the HTTP API. A store that is down makes it unhealthy, "
-		  "and a restart does not mend that: what restarts containers asks with --live.",
+		  "and a restart does not mend that: what restarts containers asks with --live. "
+		  "With --ready each store is asked now, also one that nothing is written to; 0: "
+		  "all "
+		  "answer, no input waits for a buffer, no file is missing.",
 	 .options = healthcheck_options,
 	 .run = command_healthcheck},
 	{.name = "config",

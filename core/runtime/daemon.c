@@ -51,6 +51,18 @@ static size_t daemon_count(const struct daemon *daemon, enum plan_kind kind)
 	return n;
 }
 
+/* After a reload it is there already. */
+static void daemon_open_ready(struct daemon *daemon)
+{
+	if (!daemon->ready_socket)
+		daemon->ready_socket =
+			ready_socket_start(daemon->state_path, daemon->bindings,
+					   daemon->services.metrics, daemon->plans->plan);
+	if (!daemon->ready_socket)
+		log_message(TALLY_WARNING, daemon_source,
+			    "no socket for tallyd healthcheck --ready: out of memory or threads");
+}
+
 /* Ready means that everything was tried once, not that it works: a store that is down must not
  * keep systemd from finishing its start. */
 static void daemon_check_ready(struct daemon *daemon)
@@ -63,6 +75,7 @@ static void daemon_check_ready(struct daemon *daemon)
 		up += instance_up(daemon->instances[i]);
 	}
 	daemon->ready = true;
+	daemon_open_ready(daemon);
 	snprintf(text, sizeof(text), "%zu inputs, %zu buffers, %zu outputs; %zu of %zu started",
 		 daemon_count(daemon, PLAN_INPUT), daemon->n_buffers,
 		 daemon_count(daemon, PLAN_OUTPUT), up, daemon->n_instances);
@@ -233,6 +246,7 @@ static void daemon_done(struct daemon *daemon)
 	/* A thread that a plugin has left behind may be using what is freed below. */
 	if (plugin_api_any_stuck())
 		daemon_leave(daemon);
+	ready_socket_destroy(daemon->ready_socket);
 	if (daemon->services.router)
 		router_set(daemon->services.router, NULL, 0);
 	while (daemon->n_buffers)
@@ -257,7 +271,7 @@ static void daemon_done(struct daemon *daemon)
 	if (daemon->signals >= 0)
 		close(daemon->signals);
 	if (daemon->state_path)
-		status_socket_close(daemon->state_path, daemon->status_socket);
+		status_socket_close(daemon->state_path, STATUS_SOCKET, daemon->status_socket);
 	free(daemon->hostname);
 	free(daemon->state_path);
 	pthread_rwlock_destroy(&daemon->registry_lock);

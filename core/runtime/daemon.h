@@ -13,6 +13,7 @@
 #include "instance/plugin_api.h"
 #include "instance/instance.h"
 #include "instance/load.h"
+#include "runtime/ready_socket.h"
 #include "runtime/state_dir.h"
 
 /* Runs until it is told to stop.  Returns an enum command_exit. */
@@ -45,6 +46,7 @@ struct daemon {
 	int64_t watchdog_interval, watchdog_due; /* 0: nobody watches */
 	struct metric *state_taken_away, *state_missing;
 	int signals, status_socket;
+	struct ready_socket *ready_socket; /* NULL: not ready yet */
 	bool ready, stopping;
 	/* Signals that came while the main thread was in another loop than its own. */
 	bool stop, reload;

@@ -43,11 +43,11 @@ void daemon_keep_state(struct daemon *daemon)
 void daemon_keep_socket(struct daemon *daemon)
 {
 	struct error error;
-	if (status_socket_is_there(daemon->state_path, daemon->status_socket))
+	if (status_socket_is_there(daemon->state_path, STATUS_SOCKET, daemon->status_socket))
 		return;
 	if (daemon->status_socket >= 0)
 		close(daemon->status_socket);
-	daemon->status_socket = status_socket_open(daemon->state_path, &error);
+	daemon->status_socket = status_socket_open(daemon->state_path, STATUS_SOCKET, &error);
 	if (daemon->status_socket < 0)
 		log_message(TALLY_WARNING, "daemon",
 			    "no socket for tallyd status and healthcheck: %s; retrying every "

@@ -350,6 +350,7 @@ static void reload_apply(struct daemon *daemon, const struct plan *old, const st
 	reload_start_changed(&reload);
 	reload_remove_buffers(&reload);
 	daemon_forget_plans(daemon);
+	ready_socket_use(daemon->ready_socket, daemon->plans->plan);
 	log_message(TALLY_INFO, reload_source,
 		    "reloaded: %u stopped, %u started, %u took new settings, %zu run",
 		    reload.stopped, reload.started, reload.reconfigured, daemon->n_instances);

@@ -68,6 +68,7 @@ int daemon_shutdown(struct daemon *daemon)
 				.arg = &output,
 				.drain_deadline = now + daemon->drain_timeout};
 	daemon->stopping = true;
+	ready_socket_close(daemon->ready_socket);
 	sd_notify_send("STOPPING=1");
 	log_message(TALLY_INFO, shutdown_source, "stopping");
 	bool done = drain_wait(&inputs);

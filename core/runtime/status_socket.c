@@ -23,45 +23,41 @@
 #include "base/clock.h"
 #include "runtime/status.h"
 
-static const char status_socket_name[] = "status";
 enum { STATUS_WAITING = 8, STATUS_REASONS_SIZE = 2048 };
 
 /* ---- Both ---- */
 
 /* ret_folder: to be closed after bind() or connect(); -1: the path fits. */
-static int status_socket_address(const char *state_dir, struct sockaddr_un *ret, int *ret_folder,
-				 struct error *error)
+static int status_socket_address(const char *state_dir, const char *name, struct sockaddr_un *ret,
+				 int *ret_folder, struct error *error)
 {
 	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
 	*ret_folder = -1;
-	int len = snprintf(ret->sun_path, sizeof(ret->sun_path), "%s/%s", state_dir,
-			   status_socket_name);
+	int len = snprintf(ret->sun_path, sizeof(ret->sun_path), "%s/%s", state_dir, name);
 	if (len >= 0 && (size_t)len < sizeof(ret->sun_path))
 		return 0;
 	int folder = open(state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (folder < 0)
 		return error_set(error, errno, "%s: %s", state_dir, strerror(errno));
-	snprintf(ret->sun_path, sizeof(ret->sun_path), "/proc/self/fd/%d/%s", folder,
-		 status_socket_name);
+	snprintf(ret->sun_path, sizeof(ret->sun_path), "/proc/self/fd/%d/%s", folder, name);
 	*ret_folder = folder;
 	return 0;
 }
 
 /* ---- The daemon's side ---- */
 
-int status_socket_open(const char *state_dir, struct error *error)
+int status_socket_open(const char *state_dir, const char *name, struct error *error)
 {
 	struct sockaddr_un address;
 	int folder;
-	int r = status_socket_address(state_dir, &address, &folder, error);
+	int r = status_socket_address(state_dir, name, &address, &folder, error);
 	if (r < 0)
 		return r;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	unlink(address.sun_path);
 	if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    chmod(address.sun_path, 0600) < 0 || listen(fd, STATUS_WAITING) < 0)
-		r = error_set(error, errno, "%s/%s: %s", state_dir, status_socket_name,
-			      strerror(errno));
+		r = error_set(error, errno, "%s/%s: %s", state_dir, name, strerror(errno));
 	if (folder >= 0)
 		close(folder);
 	if (r < 0 && fd >= 0)
@@ -69,19 +65,19 @@ int status_socket_open(const char *state_dir, struct error *error)
 	return r < 0 ? r : fd;
 }
 
-bool status_socket_is_there(const char *state_dir, int fd)
+bool status_socket_is_there(const char *state_dir, const char *name, int fd)
 {
 	char path[4096];
 	struct stat st;
-	int len = snprintf(path, sizeof(path), "%s/%s", state_dir, status_socket_name);
+	int len = snprintf(path, sizeof(path), "%s/%s", state_dir, name);
 	return fd >= 0 && len >= 0 && (size_t)len < sizeof(path) && stat(path, &st) == 0 &&
 	       S_ISSOCK(st.st_mode);
 }
 
-void status_socket_close(const char *state_dir, int fd)
+void status_socket_close(const char *state_dir, const char *name, int fd)
 {
 	char path[4096];
-	int len = snprintf(path, sizeof(path), "%s/%s", state_dir, status_socket_name);
+	int len = snprintf(path, sizeof(path), "%s/%s", state_dir, name);
 	if (fd < 0)
 		return;
 	close(fd);
@@ -133,11 +129,11 @@ void status_socket_serve(struct daemon *daemon)
 
 /* ---- The other side ---- */
 
-static int status_socket_connect(const char *state_dir, struct error *error)
+static int status_socket_connect(const char *state_dir, const char *name, struct error *error)
 {
 	struct sockaddr_un address;
 	int folder;
-	int r = status_socket_address(state_dir, &address, &folder, error);
+	int r = status_socket_address(state_dir, name, &address, &folder, error);
 	if (r < 0)
 		return r;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -165,18 +161,21 @@ static int status_socket_wait(int fd, int64_t deadline)
 	return r == 0 ? -ETIMEDOUT : 0;
 }
 
-int status_socket_ask(const char *state_dir, int64_t deadline, char **ret, struct error *error)
+int status_socket_ask(const char *state_dir, const char *name, int64_t deadline, char **ret,
+		      struct error *error)
 {
 	size_t len = 0;
 	ssize_t n = 1;
 	auto_free char *text = calloc(1, STATUS_ANSWER_MAX + 1);
 	if (!text)
 		return error_set(error, ENOMEM, "out of memory");
-	auto_close int fd = status_socket_connect(state_dir, error);
+	auto_close int fd = status_socket_connect(state_dir, name, error);
 	if (fd < 0)
 		return fd;
 	while (n > 0 && len < STATUS_ANSWER_MAX) {
 		int r = status_socket_wait(fd, deadline);
+		if (r == -ETIMEDOUT && len > 0)
+			break;
 		if (r == -ETIMEDOUT)
 			return error_set(error, ETIMEDOUT, "tallyd runs and does not answer");
 		if (r == 0)

@@ -21,18 +21,23 @@
 struct daemon;
 
 enum { STATUS_ANSWER_MAX = 256 * 1024 };
+/* The sockets' names in state_dir; the second is that of ready_socket.h. */
+#define STATUS_SOCKET "status"
+#define READY_SOCKET "ready"
 
 /* Listens, non-blocking.  An earlier socket is replaced: the state directory's lock says that its
  * daemon is gone.  Negative: it cannot. */
-int status_socket_open(const char *state_dir, struct error *error);
+int status_socket_open(const char *state_dir, const char *name, struct error *error);
 /* Is it still in its place? */
-bool status_socket_is_there(const char *state_dir, int fd);
-void status_socket_close(const char *state_dir, int fd);
+bool status_socket_is_there(const char *state_dir, const char *name, int fd);
+void status_socket_close(const char *state_dir, const char *name, int fd);
 /* Answers those who wait. */
 void status_socket_serve(struct daemon *daemon);
 
 /* For the other side: the whole answer, NUL-terminated, to be freed.  -ECONNREFUSED, -ENOENT: there
- * is no daemon; -ETIMEDOUT: it did not answer by the deadline (monotonic ns). */
-int status_socket_ask(const char *state_dir, int64_t deadline, char **ret, struct error *error);
+ * is no daemon; -ETIMEDOUT: it did not answer by the deadline (monotonic ns).  What had come by
+ * then is an answer. */
+int status_socket_ask(const char *state_dir, const char *name, int64_t deadline, char **ret,
+		      struct error *error);
 
 #endif

@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import time
@@ -126,6 +127,40 @@ def test_status_and_healthcheck_ask_the_running_daemon(daemon):
     d.stop()
     assert not (d.state_dir / "status").exists()
     assert d.call("healthcheck").returncode == 1
+
+
+def test_ready_says_what_readyz_says_also_without_an_api(daemon):
+    d = daemon()
+    gone = d.call("healthcheck", "--ready")
+    assert gone.returncode == 1 and gone.stdout.startswith("unready no tallyd runs with state_dir")
+    both = d.call("healthcheck", "--ready", "--live")
+    assert both.returncode == 2 and "exclude each other" in both.stderr
+    d.start(ready="ready:")
+    d.wait(lambda: d.call("healthcheck", "--ready").stdout == "ready\n", "it has no store, and is ready")
+    assert json.loads(d.call("healthcheck", "--ready", "--json").stdout) == {"ready": True, "reason": None}
+    (d.state_dir / "ready").unlink()
+    d.wait(lambda: d.call("healthcheck", "--ready").returncode == 0, "the socket is there again")
+    assert (d.state_dir / "ready").stat().st_mode & 0o777 == 0o600
+    # What fails elsewhere is no reason to send nobody there.
+    tell(d, "counter", "fail")
+    d.wait(lambda: d.call("healthcheck").returncode == 4, "an input fails")
+    assert d.call("healthcheck", "--ready").returncode == 0
+    # A store that nothing is written to, and nobody answers for.
+    conf = d.dir / "tallyd.conf"
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        port = silent.getsockname()[1]
+        conf.write_text(conf.read_text() + f"[output.timescale]\ntables = none_*\n"
+                        f"conninfo = host=127.0.0.1 port={port} dbname=none connect_timeout=30\n")
+        d.process.send_signal(signal.SIGHUP)
+        d.wait(lambda: "output.timescale" in d.call("healthcheck", "--ready", "--timeout", "1").stdout,
+               "the silent store is named")
+        asked = d.call("healthcheck", "--ready", "--timeout", "1")
+        assert asked.returncode == 4 and asked.stdout.startswith("unready output.timescale"), asked
+        assert d.call("status", "--timeout", "1").returncode == 0
+    told = json.loads(d.call("healthcheck", "--ready", "--json").stdout)
+    assert told["ready"] is False and told["reason"].startswith("output.timescale"), told
+    d.stop()
+    assert not (d.state_dir / "ready").exists()
 
 
 def test_a_path_that_no_socket_can_have_is_no_obstacle(daemon, tmp_path):
