@@ -94,8 +94,10 @@ static void scan_append_limit(struct scan *scan, const char *operator, int64_t l
 	const char *time = scan_column(scan, 0)->name;
 	const struct tally_cell cell = {.i = limit, .set = 1};
 	int parameter = parameters_cell(&scan->parameters, TALLY_TIME, &cell);
-	strbuf_add(&scan->sql, " and r.\"%s\" %c= $%d and (r.\"%s\", r._nanos) %s ($%d, %u)", time,
-		   *operator, parameter, time, operator, parameter, pg_time_nanos(limit));
+	/* Not as a number in the text, which would be another statement each time. */
+	int nanos = parameters_int(&scan->parameters, pg_time_nanos(limit));
+	strbuf_add(&scan->sql, " and r.\"%s\" %c= $%d and (r.\"%s\", r._nanos) %s ($%d, $%d)", time,
+		   *operator, parameter, time, operator, parameter, nanos);
 }
 
 static void scan_append_range(struct scan *scan)
