@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "maintenance/rollup.h"
+#include "pg/pg_prepared.h"
 #include "timescale_fixture.h"
 #include "base/clock.h"
 #include "test.h"
@@ -151,6 +152,28 @@ static void the_most_recent_statements_stay_prepared(void **state)
 		rows_free(&rows);
 	}
 	assert_int_equal(fixture_sql(f, backends), 1);
+}
+
+static void pages_of_any_time_are_one_statement(void **state)
+{
+	static const struct tally_select message = {.column = "message"};
+	struct fixture *f = *state;
+	struct tally_query query = query_of("lines", &message, 1);
+	struct tally_batch *batch = fixture_batch(f, &log_table);
+	struct rows rows;
+	int statements = 0;
+	put_log(f, batch, T0 + SECOND, "out", 1, "a");
+	fixture_write(f, batch);
+	query.limit = 20;
+	for (query.from = T0; query.from < T0 + 10; query.from++) {
+		assert_int_equal(ask(f, &query, &rows), 0);
+		assert_int_equal(rows.n, 1);
+		rows_free(&rows);
+	}
+	const struct pg_prepared *prepared = f->store->readers.all[0].prepared;
+	for (int i = 0; i < PG_PREPARED_MAX; i++)
+		statements += prepared->all[i].sql && strstr(prepared->all[i].sql, "lines_rows");
+	assert_int_equal(statements, 1);
 }
 
 enum { MINUTES = 9000, IDS = 5, STEP_SIZE = 7 }; /* more rows than an answer holds in one piece */
@@ -385,6 +408,7 @@ int main(void)
 		STORE_TEST(a_lost_reader_is_replaced_for_the_next_query),
 		STORE_TEST(a_reader_lost_during_a_query_is_reported_and_the_next_query_answered),
 		STORE_TEST(the_most_recent_statements_stay_prepared),
+		STORE_TEST(pages_of_any_time_are_one_statement),
 		STORE_TEST(paged_answers_equal_whole_ones),
 		STORE_TEST(a_silent_server_is_waited_for_until_the_deadline),
 		STORE_TEST(waiting_for_a_silent_server_can_be_interrupted),
