@@ -112,6 +112,35 @@ static void a_pattern_is_new_with_its_lines_or_without(void **state)
 	http_free(&answer);
 }
 
+static int step_of(struct http_fixture *fixture, const char *window)
+{
+	char target[100];
+	snprintf(target, sizeof(target), "/api/v1/changes/%llx-1/effect?window=%s",
+		 (long long)CHANGED / 1000, window);
+	struct http_answer answer = http_get(fixture, target);
+	assert_int_equal(answer.status, 200);
+	int step = (int)json_integer_value(json_object_get(answer.json, "step"));
+	http_free(&answer);
+	return step;
+}
+
+static void points_of_many_containers_are_larger(void **state)
+{
+	struct http_fixture *fixture = *state;
+	char id[16];
+	http_start(fixture);
+	assert_int_equal(step_of(fixture, "1d"), 900);
+	assert_int_equal(step_of(fixture, "1h"), 60);
+	for (int i = 2; i <= 20; i++) {
+		struct tally_cell *row = add_row(fixture, "container_info", CHANGED);
+		snprintf(id, sizeof(id), "%d", i);
+		fake_store_text(fixture->store, row, "container_id", id);
+		fake_store_text(fixture->store, row, "service", "shop/web");
+	}
+	assert_int_equal(step_of(fixture, "1d"), 3600);
+	assert_int_equal(step_of(fixture, "1h"), 60); /* a block has five */
+}
+
 /* Rows that the store's answer has room for, each of which would need much more than itself. */
 static void patterns_with_lines_are_bounded(void **state)
 {
@@ -133,6 +162,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_pattern_is_new_with_its_lines_or_without),
+		TEST(points_of_many_containers_are_larger),
 		TEST(patterns_with_lines_are_bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

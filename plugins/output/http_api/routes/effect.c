@@ -142,13 +142,22 @@ static bool has_containers(const struct effect *effect)
 
 enum { STEP_HALF_A_MINUTE, STEP_MINUTE, STEPS = 5 };
 
-/* least: of these steps. */
+/* Many containers for so many points, where larger ones still give every block two. */
+static bool is_costly(const struct effect *effect, int64_t step, int64_t larger)
+{
+	int64_t containers = effect->service->set ? effect->n_containers : EFFECT_CONTAINERS;
+	return containers * (effect->window / step) > EFFECT_READ &&
+	       effect->window / larger >= 2 * EFFECT_BLOCKS;
+}
+
+/* least: of these steps.  A store has hours rolled up, and is asked for a twelfth of the rows. */
 static int64_t step_of(const struct effect *effect, size_t least)
 {
 	static const int64_t steps[STEPS] = {30 * CLOCK_SECOND, CLOCK_MINUTE, 5 * CLOCK_MINUTE,
 					     15 * CLOCK_MINUTE, CLOCK_HOUR};
 	size_t i = least;
-	while (i + 1 < STEPS && effect->window / steps[i] > EFFECT_POINTS)
+	while (i + 1 < STEPS && (effect->window / steps[i] > EFFECT_POINTS ||
+				 is_costly(effect, steps[i], steps[i + 1])))
 		i++;
 	return steps[i];
 }

@@ -14,6 +14,8 @@
 #define EFFECT_SHORT (6 * CLOCK_MINUTE)
 
 enum { EFFECT_CONTAINERS = 64, EFFECT_POINTS = 100, EFFECT_RANGES = 2, EFFECT_SIDES = 2 };
+/* Points of all containers, in a window: with more, points are larger. */
+enum { EFFECT_READ = 1000 };
 enum { EFFECT_READINGS = 5, EFFECT_LINES = 3, EFFECT_METRICS = EFFECT_READINGS + EFFECT_LINES };
 enum {
 	EFFECT_MEMORY = 1,
