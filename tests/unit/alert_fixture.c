@@ -66,6 +66,13 @@ static const struct tally_column room[] = {
 	COLUMN("uptime", "s", REAL, FIELD),
 };
 
+static const struct tally_column disk[] = {
+	COLUMN("time", NULL, TIME, FIELD),
+	COLUMN("host", NULL, TEXT, TAG),
+	COLUMN("used_bytes", "bytes", INT, FIELD),
+	COLUMN("size_bytes", "bytes", INT, FIELD),
+};
+
 static const struct tally_column patterns[] = {
 	COLUMN("time", NULL, TIME, FIELD),  COLUMN("host", NULL, TEXT, TAG),
 	COLUMN("service", NULL, TEXT, TAG), COLUMN("id", NULL, TEXT, TAG),
@@ -77,10 +84,11 @@ const struct tally_table fixture_info = TABLE("container_info", info, STATE);
 const struct tally_table fixture_events = TABLE("container_events", events, SERIES);
 const struct tally_table fixture_logs = TABLE("container_logs", logs, LOG);
 const struct tally_table fixture_patterns = TABLE("log_patterns", patterns, STATE);
+const struct tally_table fixture_disk = TABLE("disk", disk, SERIES);
 static const struct tally_table fixture_room = TABLE("room", room, SERIES);
 const struct tally_table *const fixture_tables[] = {
-	&fixture_stats, &fixture_info, &fixture_events, &fixture_logs, &fixture_patterns,
-	&fixture_room,  NULL};
+	&fixture_stats,    &fixture_info, &fixture_events, &fixture_logs,
+	&fixture_patterns, &fixture_disk, &fixture_room,   NULL};
 
 void fixture_names(struct names *ret)
 {

@@ -10,7 +10,7 @@
 #include "language/rule.h"
 
 extern const struct tally_table fixture_stats, fixture_info, fixture_events, fixture_logs,
-	fixture_patterns;
+	fixture_patterns, fixture_disk;
 extern const struct tally_table *const fixture_tables[];
 
 /* Ends the test unless the rule is sound. */

@@ -533,6 +533,97 @@ static void a_container_that_runs_is_not_the_one_that_had_its_name_before(void *
 	end(&scene);
 }
 
+/* Of a disk of 100,000 bytes, a row a minute. */
+static void use_disk(struct scene *scene, int64_t minutes, int64_t (*used)(int64_t minute))
+{
+	for (int64_t minute = 0; minute < minutes; minute++) {
+		scene->now += CLOCK_MINUTE;
+		const struct tally_cell row[] = {{.i = scene->now, .set = 1},
+						 {.text = "box", .len = 3, .set = 1},
+						 {.i = used(minute), .set = 1},
+						 {.i = 100000, .set = 1}};
+		const struct tally_batch batch = {
+			.table = &fixture_disk, .cells = row, .n_rows = 1};
+		engine_watch(scene->engine, &batch, scene->now);
+		look(scene);
+	}
+}
+
+static int64_t noise(int64_t minute)
+{
+	return 90000 + (minute * 7919) % 97 * 20;
+}
+
+static int64_t grows(int64_t minute)
+{
+	return 52000 + 10 * minute + (minute * 7919) % 97 * 2;
+}
+
+static int64_t grows_fast(int64_t minute)
+{
+	return 55000 + 100 * minute;
+}
+
+/* Filled and emptied every hour. */
+static int64_t sawtooth(int64_t minute)
+{
+	return 60000 + minute % 60 * 600;
+}
+
+static int64_t cleaned_up(int64_t minute)
+{
+	return 20000 + minute;
+}
+
+static int64_t full(int64_t minute)
+{
+	(void)minute;
+	return 100000;
+}
+
+static void a_disk_that_fills_is_told_of_until_it_is_cleaned_up(void **state)
+{
+	struct scene scene;
+	(void)state;
+	begin(&scene, "full_in(used_bytes, size_bytes) < 24h", NULL, 10);
+	use_disk(&scene, 120, grows_fast);
+	expect(&scene, ""); /* too little of the window of six hours */
+	use_disk(&scene, 400, grows_fast);
+	assert_non_null(strstr(scene.said, "box firing "));
+	scene.said[0] = '\0';
+	use_disk(&scene, 400, cleaned_up);
+	assert_non_null(strstr(scene.said, "box resolved"));
+	assert_null(strstr(scene.said, "firing"));
+	end(&scene);
+}
+
+static void neither_noise_nor_a_sawtooth_nor_a_slow_disk_is_told_of(void **state)
+{
+	int64_t (*const harmless[])(int64_t) = {noise, grows, sawtooth, cleaned_up};
+	struct scene scene;
+	(void)state;
+	for (size_t i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++) {
+		begin(&scene, "full_in(used_bytes, size_bytes) < 24h", NULL, 10);
+		use_disk(&scene, 1000, harmless[i]);
+		expect(&scene, "");
+		end(&scene);
+	}
+	begin(&scene, "full_in(used_bytes, size_bytes) < 5d", NULL, 10);
+	use_disk(&scene, 400, grows);
+	assert_non_null(strstr(scene.said, "box firing "));
+	end(&scene);
+}
+
+static void a_full_disk_is_full_in_no_time(void **state)
+{
+	struct scene scene;
+	(void)state;
+	begin(&scene, "full_in(used_bytes, size_bytes over 1h) < 24h", NULL, 10);
+	use_disk(&scene, 60, full);
+	expect(&scene, "box firing 0; ");
+	end(&scene);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -555,6 +646,9 @@ int main(void)
 		cmocka_unit_test(a_clock_that_is_ahead_does_no_harm),
 		cmocka_unit_test(a_pattern_is_new_for_some_time_and_says_its_service),
 		cmocka_unit_test(rows_of_before_are_counted_once),
+		cmocka_unit_test(a_disk_that_fills_is_told_of_until_it_is_cleaned_up),
+		cmocka_unit_test(neither_noise_nor_a_sawtooth_nor_a_slow_disk_is_told_of),
+		cmocka_unit_test(a_full_disk_is_full_in_no_time),
 		cmocka_unit_test(what_a_store_tells_again_and_again_counts_once),
 		cmocka_unit_test(a_container_that_runs_is_not_the_one_that_had_its_name_before),
 	};

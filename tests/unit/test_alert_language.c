@@ -23,6 +23,20 @@ static void a_rule_on_a_metric_is_understood(void **state)
 	rule_destroy(rule);
 }
 
+static void a_disk_is_full_in_a_time_by_its_size(void **state)
+{
+	struct rule *rule = fixture_rule("full_in(used_bytes, size_bytes) < 24h", NULL);
+	(void)state;
+	assert_int_equal(rule->function, RULE_FULL_IN);
+	assert_string_equal(rule->column, "used_bytes");
+	assert_string_equal(rule->size, "size_bytes");
+	assert_string_equal(rule_unit(rule), "s");
+	assert_true(rule->when.number == 24 * 3600);
+	assert_int_equal(rule->window, 6 * CLOCK_HOUR);
+	assert_int_equal(rule->by, RULE_BY_HOST);
+	rule_destroy(rule);
+}
+
 static void values_are_read_in_the_unit_of_their_column(void **state)
 {
 	static const struct {
@@ -100,8 +114,13 @@ static void a_mistake_is_explained_where_it_stands(void **state)
 		 "when: at character 5, \"container_stats.cpu\": container_stats has no such "
 		 "column (did you mean cpu_percent?)"},
 		{"avgg(cpu_percent) > 90", NULL,
-		 "when: at character 1, \"avgg\": no such function: use avg, min, max, sum, rate "
-		 "or count (did you mean avg?)"},
+		 "when: at character 1, \"avgg\": no such function: use avg, min, max, sum, rate, "
+		 "count or full_in (did you mean avg?)"},
+		{"full_in(used_bytes) < 24h", NULL, "when: at character 19, \")\": expected ,"},
+		{"full_in(used_bytes, cpu_percent) < 24h", NULL,
+		 "when: at character 21, \"cpu_percent\": disk has no such column"},
+		{"full_in(used_bytes, size_bytes over 1min) < 24h", NULL,
+		 "when: full_in needs a window of at least 10min"},
 		{"avg(cpu_percent) > 1Gi", NULL,
 		 "when: at character 20, \"1Gi\": cpu_percent is in percent: expected a "
 		 "percentage, such as 90"},
@@ -212,6 +231,8 @@ static void values_are_shown_as_people_write_them(void **state)
 	assert_string_equal(text, "97.25%");
 	value_show(2.5e9, "ns", text, sizeof(text));
 	assert_string_equal(text, "2.5s");
+	value_show(7260, "s", text, sizeof(text));
+	assert_string_equal(text, "2.02h");
 	value_show(12, NULL, text, sizeof(text));
 	assert_string_equal(text, "12");
 }
@@ -267,6 +288,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_rule_on_a_metric_is_understood),
+		cmocka_unit_test(a_disk_is_full_in_a_time_by_its_size),
 		cmocka_unit_test(values_are_read_in_the_unit_of_their_column),
 		cmocka_unit_test(conditions_compare_texts_numbers_and_yes_or_no),
 		cmocka_unit_test(the_end_of_an_alert_may_have_a_threshold_of_its_own),

@@ -24,6 +24,7 @@ bool columns_find(const struct tally_table *table, const struct rule *rule, stru
 	ret->name = columns_place(table, "name");
 	ret->service = columns_place(table, "service");
 	ret->measured = columns_place(table, rule->column);
+	ret->size = columns_place(table, rule->size);
 	ret->gone = ret->order = COLUMNS_NONE;
 	for (uint32_t i = 0; i < table->n_columns; i++) {
 		if (table->columns[i].role == TALLY_GONE)
@@ -38,7 +39,8 @@ bool columns_find(const struct tally_table *table, const struct rule *rule, stru
 		if (ret->conditions[i] == COLUMNS_NONE)
 			return false;
 	}
-	return !rule->column[0] || ret->measured != COLUMNS_NONE;
+	return (!rule->column[0] || ret->measured != COLUMNS_NONE) &&
+	       (!rule->size[0] || ret->size != COLUMNS_NONE);
 }
 
 bool columns_number(const struct columns *columns, int32_t place, const struct tally_cell *row,

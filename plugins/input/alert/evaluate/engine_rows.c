@@ -163,7 +163,7 @@ static void add_match(const struct engine *engine, const struct columns *at,
 static void add_row(struct engine *engine, const struct columns *at, const struct tally_cell *row,
 		    struct series *series, int64_t time)
 {
-	double value = 0;
+	double value = 0, size = 0;
 	if (engine->rule->column[0] && !columns_number(at, at->measured, row, &value))
 		return;
 	switch (engine->rule->function) {
@@ -177,6 +177,10 @@ static void add_row(struct engine *engine, const struct columns *at, const struc
 		break;
 	case RULE_RATE:
 		add_growth(engine, series, time, value);
+		break;
+	case RULE_FULL_IN:
+		if (columns_number(at, at->size, row, &size))
+			add_to_ring(engine, series->subject, time, size - value);
 		break;
 	default:
 		add_to_ring(engine, series->subject, time, value);

@@ -3,6 +3,11 @@
  * condition is true, false, or cannot be said.
  */
 #include "evaluate/engine_parts.h"
+#include "trend.h"
+
+enum { TREND_LEAST = RING_SLOTS / 2 }; /* points */
+_Static_assert((int)RING_SLOTS <= (int)TREND_POINTS, "trends are of so many points");
+static const double trend_significant = 2; /* standard deviations */
 
 /* Growth within the window, of all its series, by the time in which it was watched. */
 static bool rate_of(const struct engine *engine, const struct subject *subject, int64_t now,
@@ -68,6 +73,29 @@ static void judge_value(const struct engine *engine, const struct subject *subje
 	ret->truth = is_true ? PHASE_TRUE : PHASE_FALSE;
 }
 
+/* What is free goes down a line, to 0.  Of several disks of a subject, that with the least room at
+ * each time counts.  What is full already does not fill any more. */
+static void judge_full_in(const struct engine *engine, const struct subject *subject, int64_t now,
+			  struct phase_look *ret)
+{
+	double at[RING_SLOTS], room[RING_SLOTS];
+	const struct rule_threshold *when = &engine->rule->when;
+	double slot = (double)engine->rule->window / 1e9 / RING_SLOTS;
+	unsigned n =
+		subject->ring ? ring_least(subject->ring, engine->rule->window, now, at, room) : 0;
+	if (n < TREND_LEAST)
+		return;
+	double slope = trend_slope(at, room, n), left = room[n - 1];
+	ret->truth = PHASE_FALSE;
+	ret->has_value =
+		left <= 0 || (slope < 0 && trend_score(at, room, n, 0) < -trend_significant);
+	if (!ret->has_value)
+		return;
+	ret->value = left > 0 ? left / -slope * slot : 0;
+	if (rule_compare(ret->value, when->op, when->number))
+		ret->truth = PHASE_TRUE;
+}
+
 static void judge_newest(const struct subject *subject, struct phase_look *ret)
 {
 	if (!subject->known)
@@ -108,6 +136,8 @@ void engine_judge(const struct engine *engine, const struct subject *subject, in
 		judge_newest(subject, ret);
 	else if (engine->rule->function == RULE_SILENCE)
 		judge_silence(engine, subject, now, ret);
+	else if (engine->rule->function == RULE_FULL_IN)
+		judge_full_in(engine, subject, now, ret);
 	else
 		judge_value(engine, subject, now, ret);
 }

@@ -42,3 +42,18 @@ void ring_fold(const struct ring *ring, int64_t window, int64_t now, struct ring
 	}
 	*ret = sum;
 }
+
+unsigned ring_least(const struct ring *ring, int64_t window, int64_t now, double ret_at[RING_SLOTS],
+		    double ret[RING_SLOTS])
+{
+	int64_t last = number_of(window, now);
+	unsigned n = 0;
+	for (int64_t number = last - RING_SLOTS + 1; number <= last; number++) {
+		const struct ring_slot *slot = &ring->slots[number % RING_SLOTS];
+		if (!slot->n || slot->number != number)
+			continue;
+		ret_at[n] = (double)(number - last);
+		ret[n++] = slot->min;
+	}
+	return n;
+}

@@ -28,6 +28,9 @@ struct ring_sum {
 
 /* time: of the row, at most as long ago as the window. */
 void ring_add(struct ring *ring, int64_t window, int64_t time, double value);
+/* The smallest value of each slot of the window, oldest first, and when, in slots; how many. */
+unsigned ring_least(const struct ring *ring, int64_t window, int64_t now, double ret_at[RING_SLOTS],
+		    double ret[RING_SLOTS]);
 void ring_fold(const struct ring *ring, int64_t window, int64_t now, struct ring_sum *ret);
 
 #endif

@@ -15,7 +15,8 @@
 #include "language/token.h"
 #include "language/value.h"
 
-static const int64_t window_default = CLOCK_MINUTE;
+static const int64_t window_default = CLOCK_MINUTE, window_trend = 6 * CLOCK_HOUR,
+		     window_trend_least = 10 * CLOCK_MINUTE;
 
 struct parse {
 	struct tokens tokens;
@@ -150,8 +151,9 @@ static int take_conditions(struct parse *parse, unsigned kind)
 static const struct {
 	const char *name;
 	enum rule_function function;
-} functions[] = {{"avg", RULE_AVG}, {"min", RULE_MIN},   {"max", RULE_MAX},
-		 {"sum", RULE_SUM}, {"rate", RULE_RATE}, {"count", RULE_COUNT}};
+} functions[] = {{"avg", RULE_AVG},        {"min", RULE_MIN},   {"max", RULE_MAX},
+		 {"sum", RULE_SUM},        {"rate", RULE_RATE}, {"count", RULE_COUNT},
+		 {"full_in", RULE_FULL_IN}};
 
 enum { FUNCTIONS = sizeof(functions) / sizeof(functions[0]) };
 
@@ -185,12 +187,37 @@ static int take_measured(struct parse *parse)
 	return next(parse);
 }
 
+/* `full_in(used, size`: the time until one reaches the other. */
+static int take_size(struct parse *parse)
+{
+	const struct tally_column *column;
+	struct rule *rule = parse->rule;
+	const char *unit = rule->unit ? rule->unit : "";
+	int r = expect(parse, ",");
+	if (r == 0)
+		r = take_column(parse, TALLY_SERIES, &column);
+	if (r == 0)
+		r = check_column(parse, column);
+	if (r == 0 && strcmp(unit, column->unit ? column->unit : "") != 0)
+		r = fail(parse, "%s has another unit than %s", column->name, rule->column);
+	if (r < 0)
+		return r;
+	snprintf(rule->size, RULE_NAME_SIZE, "%s", column->name);
+	rule->unit = "s";
+	rule->window = window_trend;
+	return next(parse);
+}
+
 static int take_over(struct parse *parse)
 {
 	if (!tokens_is(&parse->tokens, "over") && !tokens_is(&parse->tokens, ","))
 		return 0;
 	int r = next(parse);
-	return r < 0 ? r : value_duration(&parse->tokens, &parse->rule->window, parse->error);
+	if (r == 0)
+		r = value_duration(&parse->tokens, &parse->rule->window, parse->error);
+	if (r == 0 && parse->rule->size[0] && parse->rule->window < window_trend_least)
+		r = error_set(parse->error, EINVAL, "full_in needs a window of at least 10min");
+	return r;
 }
 
 static int take_where(struct parse *parse)
@@ -204,7 +231,7 @@ static int take_where(struct parse *parse)
 static int take_threshold(struct parse *parse, struct rule_threshold *ret)
 {
 	const struct rule *rule = parse->rule;
-	const char *what = rule->column[0] ? rule->column : "a count";
+	const char *what = rule->size[0] ? "full_in" : rule->column[0] ? rule->column : "a count";
 	int r = value_operator(&parse->tokens, false, &ret->op, parse->error);
 	if (r < 0)
 		return r;
@@ -216,6 +243,8 @@ static int take_aggregate(struct parse *parse)
 	int r = expect(parse, "(");
 	if (r == 0)
 		r = take_measured(parse);
+	if (r == 0 && parse->rule->function == RULE_FULL_IN)
+		r = take_size(parse);
 	if (r == 0)
 		r = take_over(parse);
 	if (r == 0)
@@ -245,7 +274,7 @@ static int take_call(struct parse *parse)
 		int r = next(parse);
 		return r < 0 ? r : take_aggregate(parse);
 	}
-	return fail_near(parse, "no such function: use avg, min, max, sum, rate or count",
+	return fail_near(parse, "no such function: use avg, min, max, sum, rate, count or full_in",
 			 suggest(parse->tokens.text, names, FUNCTIONS));
 }
 

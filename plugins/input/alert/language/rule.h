@@ -20,9 +20,10 @@ enum rule_function {
 	RULE_AVG,
 	RULE_MIN,
 	RULE_MAX,
-	RULE_SUM,  /* of the newest value of each container */
-	RULE_RATE, /* of a counter, per second */
-	RULE_COUNT /* rows */
+	RULE_SUM,    /* of the newest value of each container */
+	RULE_RATE,   /* of a counter, per second */
+	RULE_COUNT,  /* rows */
+	RULE_FULL_IN /* until what is used reaches the size, by a line through the window */
 };
 
 enum rule_operator {
@@ -62,7 +63,8 @@ struct rule {
 	enum rule_subject by;
 	char table[RULE_NAME_SIZE];
 	char column[RULE_NAME_SIZE]; /* what is aggregated; "": rows */
-	const char *unit;            /* of the column, as declared; NULL: none */
+	char size[RULE_NAME_SIZE];   /* of RULE_FULL_IN: what there is at most; else "" */
+	const char *unit;            /* of what is compared, as declared; NULL: none */
 	int64_t window;
 	struct rule_threshold when;
 	int64_t when_for;

@@ -178,6 +178,8 @@ int value_condition(struct tokens *tokens, const struct tally_column *column,
 
 /* ---- Showing ----------------------------------------------------------------- */
 
+static const double show_hours = 2 * 3600; /* seconds from which on they are shown as hours */
+
 static void show_bytes(double value, char *ret, size_t size)
 {
 	static const char *const units[] = {"", "Ki", "Mi", "Gi", "Ti"};
@@ -195,6 +197,8 @@ void value_show(double value, const char *unit, char *ret, size_t size)
 		show_bytes(value, ret, size);
 	else if (is_unit(unit, "ns"))
 		snprintf(ret, size, "%.4gs", value / (double)CLOCK_SECOND);
+	else if (is_unit(unit, "s") && value >= show_hours)
+		snprintf(ret, size, "%.3gh", value / 3600);
 	else if (is_unit(unit, "s"))
 		snprintf(ret, size, "%.4gs", value);
 	else if (is_unit(unit, "percent"))

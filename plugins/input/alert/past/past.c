@@ -76,7 +76,8 @@ static bool rule_needs(const void *arg, const struct tally_column *column)
 	static const char *const always[] = {"host", "container_id", "name", "service", NULL};
 	const struct rule *rule = arg;
 	if (column->role == TALLY_GONE || column->role == TALLY_ORDER ||
-	    is_one_of(column->name, always) || strcmp(column->name, rule->column) == 0)
+	    is_one_of(column->name, always) || strcmp(column->name, rule->column) == 0 ||
+	    strcmp(column->name, rule->size) == 0)
 		return true;
 	for (unsigned i = 0; i < rule->n_conditions; i++)
 		if (strcmp(column->name, rule->conditions[i].column) == 0)

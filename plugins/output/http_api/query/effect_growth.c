@@ -9,30 +9,19 @@
  * it.
  */
 #include <math.h>
-#include <stdlib.h>
+#include <stddef.h>
 
 #include "query/effect_blocks.h"
+#include "trend.h"
+
+_Static_assert((int)EFFECT_BLOCKS <= (int)TREND_POINTS, "trends are of so many points");
 
 static const double growth_alpha = 0.02, growth_least = 0.1;
 static const double growth_half = 0.25; /* of the slope, in each half of the blocks */
 
-/* Per point. */
-static double growth_slope(const double *at, const double *values, uint32_t n)
-{
-	double slopes[EFFECT_BLOCKS * (EFFECT_BLOCKS - 1) / 2];
-	uint32_t found = 0;
-	for (uint32_t i = 0; i < n; i++)
-		for (uint32_t k = i + 1; k < n; k++)
-			slopes[found++] = (values[k] - values[i]) / (at[k] - at[i]);
-	if (!found)
-		return 0;
-	qsort(slopes, found, sizeof(*slopes), effect_by_value);
-	return (slopes[(found - 1) / 2] + slopes[found / 2]) / 2;
-}
-
 static double blocks_slope(const struct blocks *blocks)
 {
-	return growth_slope(blocks->at, blocks->values, blocks->n);
+	return trend_slope(blocks->at, blocks->values, blocks->n);
 }
 
 static void take_line_away(struct blocks *blocks, double slope)
@@ -73,27 +62,13 @@ static void growth_measure(const struct blocks *before, const struct blocks *aft
 	ret->error = sqrt((slope_variance(&b) + slope_variance(&a)) * inflation);
 }
 
-/* Kendall's, in units of its standard deviation. */
-static double rank_score(const struct blocks *after, const struct growth *growth)
-{
-	double sum = 0, n = after->n;
-	for (uint32_t i = 0; i < after->n; i++)
-		for (uint32_t k = i + 1; k < after->n; k++) {
-			double d = after->values[k] - after->values[i] -
-				   growth->before * (after->at[k] - after->at[i]);
-			sum += d > 0 ? 1 : d < 0 ? -1 : 0;
-		}
-	double half = sum > 0 ? -1 : sum < 0 ? 1 : 0;
-	return (sum + half) / sqrt(n * (n - 1) * (2 * n + 5) / 18);
-}
-
 /* Each half of these blocks rises differently from the other side, by a part of what all do. */
 static bool is_steady(const struct blocks *blocks, double slope, double other)
 {
 	uint32_t half = blocks->n / 2, rest = blocks->n - half;
 	double all = slope - other;
-	double first = growth_slope(blocks->at, blocks->values, half) - other;
-	double last = growth_slope(blocks->at + half, blocks->values + half, rest) - other;
+	double first = trend_slope(blocks->at, blocks->values, half) - other;
+	double last = trend_slope(blocks->at + half, blocks->values + half, rest) - other;
 	return first * all >= growth_half * all * all && last * all >= growth_half * all * all;
 }
 
@@ -101,8 +76,8 @@ static double growth_score(const struct blocks *before, const struct blocks *aft
 {
 	struct growth growth;
 	growth_measure(before, after, &growth);
-	return effect_weaker(rank_score(after, &growth), growth.after - growth.before,
-			     growth.error);
+	return effect_weaker(trend_score(after->at, after->values, after->n, growth.before),
+			     growth.after - growth.before, growth.error);
 }
 
 void effect_compare_growth(const struct effect_input *input, struct effect_result *ret)
