@@ -136,16 +136,16 @@ def ask(url, path, folder):
             int(re.search(r"(\d+) requests in", out)[1]))
 
 
-def floor(store, where, sql, folder):
+def floor(store, where, sql, folder, threads=THREADS, seconds=SECONDS):  # pylint: disable=too-many-arguments
     """Rounds a second, and how many."""
     script = folder / "floor.sql"
     if store == "sqlite":
         script.write_text("".join(f"{statement};\n" for statement in sql))
-        words = [build_dir() / "bin" / "bench_sqlite_floor", where, THREADS, SECONDS, CONTAINERS, script]
+        words = [build_dir() / "bin" / "bench_sqlite_floor", where, threads, seconds, CONTAINERS, script]
         out = subprocess.run([str(w) for w in words], capture_output=True, text=True, check=True).stdout.split()
         return float(out[0]), int(out[1])
     script.write_text(f"\\set n random(1, {CONTAINERS})\n" + "".join(f"{statement};\n" for statement in sql))
-    out = subprocess.run(["pgbench", "-n", "-M", "prepared", f"-c{THREADS}", "-j1", "-T", str(SECONDS), "-f", script,
+    out = subprocess.run(["pgbench", "-n", "-M", "prepared", f"-c{threads}", "-j1", "-T", str(seconds), "-f", script,
                           where], capture_output=True, text=True, check=True).stdout
     return float(re.search(r"tps = (\S+)", out)[1]), int(re.search(r"actually processed: (\d+)", out)[1])
 
