@@ -251,6 +251,33 @@ def test_what_is_in_use_or_cannot_be_kept_is_said(place, source, server, tallyd)
     running.stop()
 
 
+def test_extreme_numbers_survive_and_what_sqlite_has_no_number_for_is_counted(place, source, server):
+    path = place.folder / "extreme.db"
+    extremes = ["9e999", "-9e999", "5e-324", "1.7976931348623157e308", "-2.2250738585072014e-308"]
+    with closing(sqlite3.connect(source)) as db, closing(sqlite3.connect(path)) as copy:
+        db.backup(copy)
+        for i, number in enumerate(extremes):
+            copy.execute(f"update weather_rows set celsius = {number} where time in "
+                         f"(select time from weather_rows order by time limit 1 offset {i})")
+        copy.commit()
+        want = copy.execute("select time, celsius from weather_rows order by time").fetchall()
+    place.daemon.configure(stores(server, place.database, old=path, new=place.new))
+    done = place.copy("sqlite:old", "timescale")
+    assert done.returncode == 0, done.stdout + done.stderr
+    there = place.sql("select celsius::text from tally.weather_rows order by time limit 5")
+    assert [float(cell) for cell, in there] == [celsius for _, celsius in want[:5]]
+    place.sql("update tally.weather_rows set celsius = 'NaN' where time in "
+              "(select time from tally.weather_rows order by time limit 2 offset 5)")
+    back = place.copy("timescale", "sqlite:new")
+    assert back.returncode == 4, back.stdout + back.stderr
+    assert "! 2 values that the store there does not have, as NaN, are NULL in it; the first in weather_rows" \
+        in back.stdout
+    with closing(sqlite3.connect(place.new)) as db:
+        found = db.execute("select time, celsius from weather_rows order by time").fetchall()
+    assert found[:5] + found[7:] == want[:5] + want[7:]
+    assert [celsius for _, celsius in found[5:7]] == [None, None]
+
+
 def test_the_daemon_goes_on_in_the_copy_without_losing_or_doubling_a_row(tallyd, place, server):
     spool = "[buffer.spool]\npath = {dir}/spool\nkeep = 1h\nbatch_timeout = 100ms\n"
     daemon = tallyd(f"{COUNTER}{spool}[output.sqlite]\nbuffer = spool\npath = {{db}}\n")

@@ -31,7 +31,9 @@ struct receiving {
 	struct tally_cell last[3]; /* of the row before: what it was told apart by */
 	uint64_t rows;             /* received, or compared */
 	uint64_t merged, refused, not_sent;
-	char refusal[200]; /* the first one */
+	char refusal[200];  /* the first one */
+	uint64_t nulled;    /* values that the store does not have */
+	char nulled_in[80]; /* the relation of the first one */
 	struct progress progress;
 	char title[80];
 };
@@ -139,11 +141,25 @@ static bool receive_is_again(struct receiving *receiving)
 	return again;
 }
 
+static uint32_t receive_n_set(const struct transfer_shape *shape, const struct tally_cell *cells)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < shape->n; i++)
+		n += cells[i].set != 0;
+	return n;
+}
+
 static int receive_row(struct receiving *receiving)
 {
 	const struct transfer_writer *writer = receiving->writer;
 	const struct transfer_shape *shape = &receiving->shape;
+	uint32_t n_set = receive_n_set(shape, receiving->cells);
 	const char *why = writer->keep(writer->self, shape, receiving->cells);
+	n_set -= receive_n_set(shape, receiving->cells);
+	if (!why && n_set > 0 && receiving->nulled == 0)
+		snprintf(receiving->nulled_in, sizeof(receiving->nulled_in), "%s", shape->relation);
+	if (!why)
+		receiving->nulled += n_set;
 	if (why) {
 		if (receiving->refused++ == 0)
 			snprintf(receiving->refusal, sizeof(receiving->refusal), "%s: %s",
@@ -442,6 +458,11 @@ int transfer_receive(const struct transfer_writer *writer, int fd)
 	if (receiving->refused)
 		printf("! %llu rows cannot be stored there and are left out; the first: %s\n",
 		       (unsigned long long)receiving->refused, receiving->refusal);
+	if (receiving->nulled)
+		printf("! %llu values that the store there does not have, as NaN, are NULL in it; "
+		       "the "
+		       "first in %s\n",
+		       (unsigned long long)receiving->nulled, receiving->nulled_in);
 	printf("  the copy is complete\n");
-	return receiving->refused > 0;
+	return receiving->refused > 0 || receiving->nulled > 0;
 }
