@@ -14,6 +14,7 @@
 
 #include "api/client.h"
 #include "api/row.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/rfc3339.h"
 #include "console.h"
@@ -227,12 +228,13 @@ static int diff_effect(struct client *client, const struct diff_options *options
 static int diff_run(struct client *client, const struct target *target, void *arg)
 {
 	const struct diff_options *options = arg;
-	struct change_list *list = calloc(1, sizeof(*list));
-	struct diff *diff = calloc(1, sizeof(*diff));
+	auto_free struct change_list *list = calloc(1, sizeof(*list));
+	auto_free struct diff *diff = calloc(1, sizeof(*diff));
 	struct strbuf body = {0};
 	(void)target;
-	int r = !list || !diff ? console_failed("out of memory")
-			       : diff_find(client, options, list, &body);
+	if (!list || !diff)
+		return console_failed("out of memory");
+	int r = diff_find(client, options, list, &body);
 	if (r == CONSOLE_OK) {
 		diff->window = options->window;
 		diff->colours = options->colours;
@@ -240,8 +242,6 @@ static int diff_run(struct client *client, const struct target *target, void *ar
 		r = diff_effect(client, options, diff);
 	}
 	strbuf_done(&body);
-	free(diff);
-	free(list);
 	return r;
 }
 

@@ -68,7 +68,7 @@ static struct host_age *find_host(struct host_ages *ages, const char *name)
 		return &ages->list[place];
 	if (ages->n == AGES_HOSTS)
 		return NULL;
-	struct host_age *grown = reallocarray(ages->list, ages->n + 1, sizeof(*grown));
+	struct host_age *grown = realloc(ages->list, (ages->n + 1) * sizeof(*grown));
 	if (!grown)
 		return NULL;
 	ages->list = grown;

@@ -91,7 +91,7 @@ static int latest_sort(struct context *context, struct latest *latest)
 	uint32_t n = 0;
 	if (rows->n_rows == 0)
 		return 0;
-	latest->order = malloc(rows->n_rows * sizeof(*latest->order));
+	latest->order = calloc(rows->n_rows, sizeof(*latest->order));
 	if (!latest->order)
 		return response_unavailable(context->builder, "out of memory");
 	for (uint32_t i = 0; i < rows->n_rows; i++)

@@ -55,8 +55,10 @@ static int counts_init(struct context *context, struct counts *counts)
 {
 	counts->cells = calloc(2, counts_size(counts));
 	counts->unknown = calloc(counts->points, sizeof(*counts->unknown));
-	if (!counts->cells || !counts->unknown)
-		return response_unavailable(context->builder, "out of memory");
+	if (!counts->cells || !counts->unknown) {
+		response_unavailable(context->builder, "out of memory");
+		return -EINVAL;
+	}
 	counts->kept = counts->cells + counts_size(counts) / sizeof(*counts->cells);
 	return 0;
 }
