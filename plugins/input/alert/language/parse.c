@@ -190,7 +190,7 @@ static int take_measured(struct parse *parse)
 /* `full_in(used, size`: the time until one reaches the other. */
 static int take_size(struct parse *parse)
 {
-	const struct tally_column *column;
+	const struct tally_column *column = NULL;
 	struct rule *rule = parse->rule;
 	const char *unit = rule->unit ? rule->unit : "";
 	int r = expect(parse, ",");
