@@ -22,6 +22,8 @@ endpoint = unix://{dir}/nobody.sock
 endpoint = unix://{dir}/nobody.sock
 [input.cri_logs]
 links = {dir}/nobody
+[input.cgroup_stats]
+links = {dir}/nobody
 [input.markers]
 [input.self]
 [input.exec]

@@ -188,6 +188,8 @@ static void write_ages(const struct host_ages *ages, int64_t now, struct json_wr
 
 void host_ages_write(struct host_ages *ages, struct json_writer *text)
 {
+	if (!ages)
+		return;
 	pthread_mutex_lock(&ages->lock);
 	bool begins = !ages->scraped;
 	ages->scraped = clock_monotonic();

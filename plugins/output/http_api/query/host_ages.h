@@ -16,7 +16,7 @@ struct host_ages;
 int host_ages_open(struct tally_ctx *ctx, const struct http_config *config, struct host_ages **ret);
 void host_ages_close(struct host_ages *ages); /* waits for a query; NULL is fine */
 
-/* tallyd_host_age_seconds, by host; nothing if no host is known.  Any thread. */
+/* tallyd_host_age_seconds, by host; nothing if no host is known, or without ages.  Any thread. */
 void host_ages_write(struct host_ages *ages, struct json_writer *text);
 
 #endif
