@@ -190,18 +190,19 @@ static int take_measured(struct parse *parse)
 /* `full_in(used, size`: the time until one reaches the other. */
 static int take_size(struct parse *parse)
 {
-	const struct tally_column *column = NULL;
+	const struct tally_column *column;
 	struct rule *rule = parse->rule;
 	const char *unit = rule->unit ? rule->unit : "";
 	int r = expect(parse, ",");
-	if (r == 0)
-		r = take_column(parse, TALLY_SERIES, &column);
-	if (r == 0)
-		r = check_column(parse, column);
-	if (r == 0 && strcmp(unit, column->unit ? column->unit : "") != 0)
-		r = fail(parse, "%s has another unit than %s", column->name, rule->column);
 	if (r < 0)
 		return r;
+	r = take_column(parse, TALLY_SERIES, &column);
+	if (r == 0)
+		r = check_column(parse, column);
+	if (r < 0)
+		return r;
+	if (strcmp(unit, column->unit ? column->unit : "") != 0)
+		return fail(parse, "%s has another unit than %s", column->name, rule->column);
 	snprintf(rule->size, RULE_NAME_SIZE, "%s", column->name);
 	rule->unit = "s";
 	rule->window = window_trend;
