@@ -46,7 +46,8 @@ demo_releases() {
 	local version
 	demo_docker create --name tallyd-demo-base --label tallyd.demo=yes $DEMO_IMAGE true >/dev/null
 	for version in 1.0 1.1; do
-		demo_docker image inspect "tallyd-demo/web:$version" >/dev/null 2>&1 ||
+		demo_docker image inspect -f '{{.Config.Env}}' "tallyd-demo/web:$version" 2>/dev/null |
+			grep -q "RELEASE=$version" ||
 			demo_docker commit -c "ENV RELEASE=$version" \
 				-c "LABEL org.opencontainers.image.version=$version" \
 				tallyd-demo-base "tallyd-demo/web:$version" >/dev/null
