@@ -31,53 +31,66 @@ static void allow_descriptors(rlim_t n, struct rlimit *ret_was)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
 }
 
+struct markers {
+	struct fake_host *host;
+	char folder[sizeof("/tmp/markers_XXXXXX")], path[60];
+	const char *config[1];
+	void *self;
+};
+
+/* With one marker in its folder. */
+static void begin(struct markers *markers)
+{
+	*markers = (struct markers){.host = fake_host_create("input.markers"),
+				    .folder = "/tmp/markers_XXXXXX"};
+	assert_non_null(mkdtemp(markers->folder));
+	snprintf(markers->path, sizeof(markers->path), "%s/a.mark", markers->folder);
+	put(markers->path);
+	markers->config[0] = markers->folder;
+	assert_int_equal(tally_plugin()->create(fake_host_ctx(markers->host), markers->config,
+						&markers->self),
+			 0);
+}
+
+static int gather(struct markers *markers)
+{
+	return tally_plugin()->input->gather(markers->self);
+}
+
+/* Now it is a row, once, and gone. */
+static void end(struct markers *markers)
+{
+	assert_int_equal(access(markers->path, F_OK), 0);
+	assert_int_equal(fake_host_metric(markers->host, 0), 0);
+	assert_int_equal(gather(markers), 0);
+	assert_int_equal(fake_host_rows(markers->host, "container_changes"), 1);
+	assert_int_equal(access(markers->path, F_OK), -1);
+	tally_plugin()->destroy(markers->self);
+	fake_host_destroy(markers->host);
+	assert_int_equal(rmdir(markers->folder), 0);
+}
+
 static void a_marker_that_cannot_be_opened_now_is_taken_later(void **state)
 {
-	struct fake_host *host = fake_host_create("input.markers");
-	const struct tally_plugin *plugin = tally_plugin();
-	char folder[] = "/tmp/markers_XXXXXX", path[60];
-	const char *const config[] = {folder};
+	struct markers markers;
 	struct rlimit was;
-	void *self;
 	(void)state;
-	assert_non_null(mkdtemp(folder));
-	snprintf(path, sizeof(path), "%s/a.mark", folder);
-	put(path);
-	assert_int_equal(plugin->create(fake_host_ctx(host), config, &self), 0);
+	begin(&markers);
 	allow_descriptors(1, &was);
-	assert_int_equal(plugin->input->gather(self), -EMFILE);
+	assert_int_equal(gather(&markers), -EMFILE);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
-	assert_int_equal(access(path, F_OK), 0);
-	assert_int_equal(fake_host_metric(host, 0), 0);
-	assert_int_equal(plugin->input->gather(self), 0);
-	assert_int_equal(fake_host_rows(host, "container_changes"), 1);
-	assert_int_equal(access(path, F_OK), -1);
-	plugin->destroy(self);
-	fake_host_destroy(host);
-	assert_int_equal(rmdir(folder), 0);
+	end(&markers);
 }
 
 static void a_marker_whose_row_is_refused_stays(void **state)
 {
-	struct fake_host *host = fake_host_create("input.markers");
-	const struct tally_plugin *plugin = tally_plugin();
-	char folder[] = "/tmp/markers_XXXXXX", path[60];
-	const char *const config[] = {folder};
-	void *self;
+	struct markers markers;
 	(void)state;
-	assert_non_null(mkdtemp(folder));
-	snprintf(path, sizeof(path), "%s/a.mark", folder);
-	put(path);
-	assert_int_equal(plugin->create(fake_host_ctx(host), config, &self), 0);
-	fake_host_set_emit_result(host, -ENOSPC);
-	assert_int_equal(plugin->input->gather(self), -ENOSPC);
-	assert_int_equal(access(path, F_OK), 0);
-	fake_host_set_emit_result(host, 0);
-	assert_int_equal(plugin->input->gather(self), 0);
-	assert_int_equal(fake_host_rows(host, "container_changes"), 1);
-	plugin->destroy(self);
-	fake_host_destroy(host);
-	assert_int_equal(rmdir(folder), 0);
+	begin(&markers);
+	fake_host_set_emit_result(markers.host, -ENOSPC);
+	assert_int_equal(gather(&markers), -ENOSPC);
+	fake_host_set_emit_result(markers.host, 0);
+	end(&markers);
 }
 
 int main(void)

@@ -209,69 +209,77 @@ static void take_at(struct patterns *patterns, const char *text, int64_t time)
 	assert_int_equal(patterns_take(patterns, &line, id), PATTERN_FOUND);
 }
 
-static void crash(struct fake_host *host, struct patterns **patterns)
+struct kept {
+	struct fake_host *host;
+	char folder[sizeof("/tmp/patterns_XXXXXX")], file[60];
+	struct patterns *patterns;
+};
+
+static void kept_begin(struct kept *kept)
 {
-	patterns_close(*patterns);
-	assert_int_equal(patterns_open(fake_host_ctx(host), 100, patterns), 0);
+	*kept = (struct kept){.host = fake_host_create("input.kept"),
+			      .folder = "/tmp/patterns_XXXXXX"};
+	assert_non_null(mkdtemp(kept->folder));
+	snprintf(kept->file, sizeof(kept->file), "%s/input.kept.rows", kept->folder);
+	fake_host_ctx(kept->host)->state_dir = kept->folder;
+	fake_host_set_monotonic(kept->host, CLOCK_MINUTE);
+	assert_int_equal(patterns_open(fake_host_ctx(kept->host), 100, &kept->patterns), 0);
+}
+
+static void kept_crash(struct kept *kept)
+{
+	patterns_close(kept->patterns);
+	assert_int_equal(patterns_open(fake_host_ctx(kept->host), 100, &kept->patterns), 0);
+}
+
+static void kept_end(struct kept *kept)
+{
+	patterns_close(kept->patterns);
+	fake_host_destroy(kept->host);
+	unlink(kept->file);
+	assert_int_equal(rmdir(kept->folder), 0);
 }
 
 static void a_crash_after_the_first_rows_makes_no_pattern_younger(void **state)
 {
-	struct fake_host *host = fake_host_create("input.crash");
-	char folder[] = "/tmp/patterns_XXXXXX", file[200];
-	struct patterns *patterns;
+	struct kept kept;
 	(void)state;
-	assert_non_null(mkdtemp(folder));
-	snprintf(file, sizeof(file), "%s/input.crash.rows", folder);
-	fake_host_ctx(host)->state_dir = folder;
-	fake_host_set_monotonic(host, CLOCK_MINUTE);
-	assert_int_equal(patterns_open(fake_host_ctx(host), 100, &patterns), 0);
-	take_at(patterns, "opened order 1", 1);
-	patterns_save_new(patterns, CLOCK_MINUTE);
-	crash(host, &patterns);
-	take_at(patterns, "opened order 2", 2);
-	assert_int_equal(patterns_due(patterns), CLOCK_MINUTE + 2 * CLOCK_SECOND);
-	assert_int_equal(patterns_flush(patterns, patterns_due(patterns), false), 0);
-	assert_int_equal(fake_host_rows(host, "log_patterns"), 1);
-	const struct tally_cell *row = fake_host_row(host, "log_patterns", 0);
+	kept_begin(&kept);
+	take_at(kept.patterns, "opened order 1", 1);
+	patterns_save_new(kept.patterns, CLOCK_MINUTE);
+	kept_crash(&kept);
+	take_at(kept.patterns, "opened order 2", 2);
+	assert_int_equal(patterns_due(kept.patterns), CLOCK_MINUTE + 2 * CLOCK_SECOND);
+	assert_int_equal(patterns_flush(kept.patterns, patterns_due(kept.patterns), false), 0);
+	assert_int_equal(fake_host_rows(kept.host, "log_patterns"), 1);
+	const struct tally_cell *row = fake_host_row(kept.host, "log_patterns", 0);
 	assert_int_equal(row[PATTERNS_FIRST_SEEN].i, 1);
 	assert_int_equal(row[PATTERNS_LAST_SEEN].i, 2);
 	assert_memory_equal(row[PATTERNS_EXAMPLE].text, "opened order 1", 14);
-	patterns_close(patterns);
-	fake_host_destroy(host);
-	assert_int_equal(unlink(file), 0);
-	assert_int_equal(rmdir(folder), 0);
+	kept_end(&kept);
 }
 
 static void new_patterns_are_written_once_a_second(void **state)
 {
-	struct fake_host *host = fake_host_create("input.often");
-	char folder[] = "/tmp/patterns_XXXXXX", file[200];
-	int64_t now = CLOCK_MINUTE;
-	struct patterns *patterns;
+	const int64_t now = CLOCK_MINUTE;
+	struct kept kept;
 	(void)state;
-	assert_non_null(mkdtemp(folder));
-	snprintf(file, sizeof(file), "%s/input.often.rows", folder);
-	fake_host_ctx(host)->state_dir = folder;
-	fake_host_set_monotonic(host, now);
-	assert_int_equal(patterns_open(fake_host_ctx(host), 100, &patterns), 0);
-	take_at(patterns, "opened order 1", 1);
-	patterns_save_new(patterns, now);
-	assert_int_equal(unlink(file), 0);
-	take_at(patterns, "closed the shop", 2);
-	patterns_save_new(patterns, now + CLOCK_SECOND - 1);
-	assert_int_equal(access(file, F_OK), -1);
+	kept_begin(&kept);
+	take_at(kept.patterns, "opened order 1", 1);
+	patterns_save_new(kept.patterns, now);
+	assert_int_equal(unlink(kept.file), 0);
+	take_at(kept.patterns, "closed the shop", 2);
+	patterns_save_new(kept.patterns, now + CLOCK_SECOND - 1);
+	assert_int_equal(access(kept.file, F_OK), -1);
 	/* Also if no rows come that would bring it up. */
-	assert_int_equal(patterns_due(patterns), now + CLOCK_SECOND);
-	assert_int_equal(patterns_flush(patterns, now + CLOCK_SECOND, false), 0);
-	assert_int_equal(unlink(file), 0);
+	assert_int_equal(patterns_due(kept.patterns), now + CLOCK_SECOND);
+	assert_int_equal(patterns_flush(kept.patterns, now + CLOCK_SECOND, false), 0);
+	assert_int_equal(unlink(kept.file), 0);
 	/* Nothing new, nothing written. */
-	take_at(patterns, "opened order 3", 3);
-	patterns_save_new(patterns, now + CLOCK_MINUTE);
-	assert_int_equal(access(file, F_OK), -1);
-	patterns_close(patterns);
-	fake_host_destroy(host);
-	assert_int_equal(rmdir(folder), 0);
+	take_at(kept.patterns, "opened order 3", 3);
+	patterns_save_new(kept.patterns, now + CLOCK_MINUTE);
+	assert_int_equal(access(kept.file, F_OK), -1);
+	kept_end(&kept);
 }
 
 /* ---- What was not seen for long ------------------------------------------------------- */

@@ -5,17 +5,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-
-static int64_t monotonic(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * CLOCK_SECOND + now.tv_nsec;
-}
 
 /* false: it cannot be opened, or is no folder. */
 static bool go_down(struct cgroup_walk *walk, int above, const char *name,
@@ -80,7 +72,7 @@ int cgroup_walk_next(struct cgroup_walk *walk, int64_t until, struct cgroup_foun
 			go_up(walk);
 		else if (step(walk, entry, ret))
 			return 1;
-		if (monotonic() >= until)
+		if (clock_monotonic() >= until)
 			return walk->n > 0 ? -EAGAIN : 0;
 	}
 	return 0;

@@ -3,8 +3,8 @@
  * goes the way of all rows, so that a store knows which host is silent, and rules can be about
  * tallyd as about everything else.
  *
- * gather() adds up the daemon's metrics, looks at the disk, and emits. What
- * cannot be read is NULL.  The instance's thread.
+ * gather() adds up the daemon's metrics, looks at the disk, and emits.  What cannot be read is
+ * NULL. The instance's thread.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -31,10 +31,15 @@ struct self {
 
 static const int64_t name_patience = CLOCK_MINUTE;
 
-static void put_text(struct self *self, struct tally_batch *batch, struct tally_cell *row,
-		     uint32_t column, const char *text)
+static int put_names(struct self *self, struct tally_batch *batch, struct tally_cell *row)
 {
-	(void)tally_put_text(self->ctx, batch, row, column, text, strlen(text));
+	struct tally_ctx *ctx = self->ctx;
+	const char *host = tally_hostname(ctx), *version = ctx->host->version;
+	int r = tally_put_text(ctx, batch, row, SELF_HOST, host, strlen(host));
+	if (r == 0)
+		r = tally_put_text(ctx, batch, row, SELF_DAEMON, ctx->producer,
+				   strlen(ctx->producer));
+	return r < 0 ? r : tally_put_text(ctx, batch, row, SELF_VERSION, version, strlen(version));
 }
 
 static void put_process(struct self *self, const struct self_samples *samples,
@@ -88,11 +93,9 @@ static int add_row(struct self *self, struct tally_batch *batch)
 	if (!row)
 		return -ENOMEM;
 	tally_put_int(row, SELF_TIME, tally_now(self->ctx));
-	put_text(self, batch, row, SELF_HOST, tally_hostname(self->ctx));
-	put_text(self, batch, row, SELF_DAEMON, self->ctx->producer);
-	put_text(self, batch, row, SELF_VERSION, self->ctx->host->version);
 	put_disk(self, row);
-	return put_samples(self, row);
+	int r = put_names(self, batch, row);
+	return r < 0 ? r : put_samples(self, row);
 }
 
 /* In a container an input is about to learn the machine's name from its engine.  A row under the

@@ -143,8 +143,7 @@ static void ask_all(struct host_ages *ages)
 {
 	for (int i = 0; i < AGES_TABLES; i++) {
 		int r = ask(ages, ages_tables[i], ages->asked_all[i] ? ages_recent : ages_kept);
-		if (r == 0 || r == -ETIMEDOUT)
-			ages->asked_all[i] = true;
+		ages->asked_all[i] = r == 0 || r == -ETIMEDOUT;
 		if (r < 0 && r != -ENOENT && r != -ECANCELED)
 			tally_count(ages->ctx, HTTP_STORE_ERRORS, 1);
 	}
@@ -164,6 +163,9 @@ static void ages_run(void *arg)
 		if (!wanted)
 			ages->scraped = 0;
 		pthread_mutex_unlock(&ages->lock);
+		/* What comes while nobody asks is not in the last minutes when somebody does. */
+		if (!wanted)
+			memset(ages->asked_all, 0, sizeof(ages->asked_all));
 		until = wanted ? now + every : INT64_MAX;
 	}
 }

@@ -6,8 +6,7 @@
  *                <table>            a view that joins the tags back: the declared columns
  *   SERIES       <table>_1min_rows  _series, time, newest, rows; per number its parts (parts.h)
  *                <table>_1min       a view of it with the tags; _1h and _1d alike
- *   STATE        <table>            the declared columns, unique by its tags; and an index of
- * `name`
+ *   STATE        <table>            the declared columns, unique by its tags; an index of `name`
  *
  * A tag may be NULL and is then a value like any other: keys and orders use SCHEMA_KEY.
  */
