@@ -96,7 +96,11 @@ static void a_row_says_who_runs_and_how_full_the_disk_is(void **state)
 	assert_memory_equal(cell(&running, "host")->text, "testhost", 8);
 	assert_memory_equal(cell(&running, "daemon")->text, "test-writer", 11);
 	assert_true(cell(&running, "disk_used_bytes")->i > 0);
-	assert_true(cell(&running, "disk_used_bytes")->i <= cell(&running, "disk_size_bytes")->i);
+	const struct tally_cell *used = cell(&running, "disk_used_bytes");
+	const struct tally_cell *size = cell(&running, "disk_size_bytes");
+	assert_true(used->i <= size->i);
+	assert_float_equal(cell(&running, "disk_percent")->f,
+			   100 * (double)used->i / (double)size->i, 0.001);
 	assert_false(cell(&running, "rollup_lag_s")->set);
 	assert_false(cell(&running, "buffer_percent")->set);
 	assert_false(cell(&running, "started")->set);
@@ -111,6 +115,7 @@ static void a_disk_that_is_not_there_is_null(void **state)
 	assert_int_equal(tally_plugin()->input->gather(running.self), 0);
 	assert_false(cell(&running, "disk_used_bytes")->set);
 	assert_false(cell(&running, "disk_size_bytes")->set);
+	assert_false(cell(&running, "disk_percent")->set);
 	end(&running);
 }
 

@@ -83,8 +83,11 @@ static void put_disk(const struct self *self, struct tally_cell *row)
 	if (statvfs(self->disk, &disk) < 0 || !disk.f_blocks)
 		return;
 	int64_t used = (int64_t)((disk.f_blocks - disk.f_bfree) * disk.f_frsize);
+	int64_t size = used + (int64_t)(disk.f_bavail * disk.f_frsize);
 	tally_put_int(row, SELF_DISK_USED_BYTES, used);
-	tally_put_int(row, SELF_DISK_SIZE_BYTES, used + (int64_t)(disk.f_bavail * disk.f_frsize));
+	tally_put_int(row, SELF_DISK_SIZE_BYTES, size);
+	if (size)
+		tally_put_real(row, SELF_DISK_PERCENT, 100 * (double)used / (double)size);
 }
 
 static int add_row(struct self *self, struct tally_batch *batch)

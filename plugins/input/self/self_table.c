@@ -36,6 +36,8 @@ static const struct tally_column self_columns[SELF_COLUMNS] = {
 					"of the file system that has `disk`"),
 	[SELF_DISK_SIZE_BYTES] = COLUMN("disk_size_bytes", INT, FIELD, "bytes",
 					"what it holds at most, without what is reserved for root"),
+	[SELF_DISK_PERCENT] =
+		COLUMN("disk_percent", REAL, FIELD, "percent", "of that size, how much is used"),
 };
 
 const struct tally_table self_table = {
@@ -44,5 +46,5 @@ const struct tally_table self_table = {
 	.columns = self_columns,
 	.n_columns = SELF_COLUMNS,
 	.kind = TALLY_SERIES,
-	.revision = 1,
+	.revision = 2,
 };

@@ -1,4 +1,4 @@
-/* The table tallyd_self, and where its columns are. */
+/* The table tallyd_self, and where its columns are; new ones go to the end. */
 #ifndef TALLYD_SELF_TABLE_H
 #define TALLYD_SELF_TABLE_H
 
@@ -21,6 +21,7 @@ enum self_column {
 	SELF_MEM_BYTES,
 	SELF_DISK_USED_BYTES,
 	SELF_DISK_SIZE_BYTES,
+	SELF_DISK_PERCENT,
 	SELF_COLUMNS
 };
 
