@@ -105,9 +105,9 @@ void sse_pass_event(struct http_fixture *fixture, int second, const char *action
 /* ---- A client ------------------------------------------------------------ */
 
 /* As HTTP/1.0, so that no chunks stand between the events. */
-static void query_for(const struct http_fixture *fixture, const char *target, const char *last,
-		      struct sse_client *client)
+struct sse_client *sse_ask(const struct http_fixture *fixture, const char *target, const char *last)
 {
+	struct sse_client *client = malloc(sizeof(*client));
 	const struct timeval limit = {.tv_sec = 30};
 	char request[1000];
 	client->fd = http_connect(fixture);
@@ -116,6 +116,7 @@ static void query_for(const struct http_fixture *fixture, const char *target, co
 	snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\nHost: localhost\r\n%s%s\r\n\r\n",
 		 target, last ? "Last-Event-ID: " : "", last ? last : "");
 	http_send(client->fd, request, strlen(request));
+	return client;
 }
 
 void sse_read_to(struct sse_client *client, const char *end, char *ret, size_t size)
@@ -140,18 +141,28 @@ void sse_read_to(struct sse_client *client, const char *end, char *ret, size_t s
 	}
 }
 
-struct sse_client *sse_follow(const struct http_fixture *fixture, const char *target,
-			      const char *last)
+static void expect_stream(struct sse_client *client)
 {
-	struct sse_client *client = malloc(sizeof(*client));
 	char head[2000];
-	query_for(fixture, target, last, client);
 	sse_read_to(client, "\r\n\r\n", head, sizeof(head));
 	assert_non_null(strstr(head, " 200 "));
 	assert_non_null(strstr(head, "Content-Type: text/event-stream"));
 	assert_non_null(strstr(head, "Cache-Control: no-store"));
-	sse_read_to(client, "\n\n", head, sizeof(head));
-	assert_string_equal(head, "retry: 2000");
+}
+
+void sse_open(struct sse_client *client)
+{
+	char text[20];
+	expect_stream(client);
+	sse_read_to(client, "\n\n", text, sizeof(text));
+	assert_string_equal(text, "retry: 2000");
+}
+
+struct sse_client *sse_follow(const struct http_fixture *fixture, const char *target,
+			      const char *last)
+{
+	struct sse_client *client = sse_ask(fixture, target, last);
+	sse_open(client);
 	return client;
 }
 
@@ -218,14 +229,10 @@ int64_t sse_monotonic(void)
 void sse_expect_excuse(const struct http_fixture *fixture, const char *target, const char *last,
 		       const char *detail)
 {
-	struct sse_client *client = malloc(sizeof(*client));
+	struct sse_client *client = sse_ask(fixture, target, last);
 	static const char begin[] = "retry: 2000\n: ";
-	char head[2000], rest[2000];
-	query_for(fixture, target, last, client);
-	sse_read_to(client, "\r\n\r\n", head, sizeof(head));
-	assert_non_null(strstr(head, " 200 "));
-	assert_non_null(strstr(head, "Content-Type: text/event-stream"));
-	assert_non_null(strstr(head, "Cache-Control: no-store"));
+	char rest[2000];
+	expect_stream(client);
 	sse_read_to(client, "\n\n", rest, sizeof(rest));
 	assert_memory_equal(rest, begin, sizeof(begin) - 1);
 	json_t *problem = json_loads(rest + sizeof(begin) - 1, 0, NULL);

@@ -37,9 +37,12 @@ struct sse_event {
 	json_t *data;
 };
 
-/* Up to the first events: the stream is open.  last: NULL, or its Last-Event-ID. */
+/* Only asks.  last: NULL, or its Last-Event-ID. */
+struct sse_client *sse_ask(const struct http_fixture *fixture, const char *target,
+			   const char *last);
+void sse_open(struct sse_client *client); /* up to the first events */
 struct sse_client *sse_follow(const struct http_fixture *fixture, const char *target,
-			      const char *last);
+			      const char *last); /* both */
 /* Wants a stream that ends at once, with the problem as a comment. */
 void sse_expect_excuse(const struct http_fixture *fixture, const char *target, const char *last,
 		       const char *detail);

@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "containers/stats_table.h"
 #include "sse_fixture.h"
 #include "test.h"
+#include "waiting.h"
 
 static int set_up(void **state)
 {
@@ -46,6 +48,14 @@ static void expect_named(struct sse_client *client, const char *name, const char
 		assert_string_equal(sse_text(&event, field), text);
 	if (ret_id)
 		memcpy(ret_id, event.id, 400);
+	json_decref(event.data);
+}
+
+static void expect_reading(struct sse_client *client, double cpu)
+{
+	struct sse_event event = sse_next(client);
+	assert_string_equal(event.name, "stats");
+	assert_true(json_number_value(json_object_get(event.data, "cpu_percent")) == cpu);
 	json_decref(event.data);
 }
 
@@ -107,6 +117,29 @@ static void a_late_line_comes_when_it_comes(void **state)
 	READY(client);
 	sse_pass_line(fixture, -1000, "abc", "late");
 	sse_expect_line(client, "late", NULL);
+	sse_leave(client);
+}
+
+/* The store is slow, and what passes while it is asked is stored when it answers. */
+static void the_last_lines_are_those_when_the_store_answers(void **state)
+{
+	struct http_fixture *fixture = *state;
+	sse_leave(sse_follow(fixture, "/api/v1/stream/logs?tail=2", NULL)); /* tables are known */
+	fake_store_hang(fixture->store, true);
+	struct sse_client *client = sse_ask(fixture, "/api/v1/stream/logs?tail=2", NULL);
+	WAIT_UNTIL(fake_store_hanging(fixture->store) == 1);
+	for (int i = 6; i <= 8; i++) {
+		char message[20];
+		snprintf(message, sizeof(message), "%d", i);
+		pass(fixture, i);
+		sse_store_line(fixture, i - 100, i % 2 ? "abc" : "def", message);
+	}
+	fake_store_hang(fixture->store, false);
+	sse_open(client);
+	expect_lines(client, 7, 8);
+	READY(client);
+	pass(fixture, 9);
+	expect_lines(client, 9, 9);
 	sse_leave(client);
 }
 
@@ -175,10 +208,7 @@ static void a_list_of_containers_says_so_for_two_topics(void **state)
 	http_add_stats(fixture, "alpha", "abc", "web", 5, 50, 0);
 	sse_pass_event(fixture, 1, "die");
 	struct sse_client *client = sse_follow(fixture, target, NULL);
-	struct sse_event event = sse_next(client);
-	assert_string_equal(event.name, "stats");
-	assert_true(json_number_value(json_object_get(event.data, "cpu_percent")) == 50);
-	json_decref(event.data);
+	expect_reading(client, 50);
 	expect_named(client, "containers", "action", "die", NULL);
 	READY(client);
 	sse_leave(client);
@@ -314,6 +344,41 @@ static void readings_have_the_fields_that_are_wanted(void **state)
 			    "did you mean cpu_percent?");
 }
 
+static void pass_reading(struct http_fixture *fixture, int second, double cpu)
+{
+	struct tally_batch *batch = sse_batch(fixture, &stats_table);
+	struct tally_cell *row = tally_batch_row(fake_host_ctx(fixture->host), batch);
+	tally_put_int(row, STATS_TIME, sse_at(second));
+	sse_put_text(row, STATS_HOST, "alpha");
+	sse_put_text(row, STATS_CONTAINER_ID, "abc");
+	sse_put_text(row, STATS_NAME, "web");
+	tally_put_real(row, STATS_CPU_PERCENT, cpu);
+	sse_pass(fixture, batch);
+}
+
+/* Two pass while the store is asked, and it knows both when it answers. */
+static void readings_do_not_go_back_in_time(void **state)
+{
+	static const char target[] = "/api/v1/stream?topics=stats&since=now-5m&fields=cpu_percent";
+	struct http_fixture *fixture = *state;
+	sse_leave(sse_follow(fixture, target, NULL)); /* tables are known */
+	fake_store_hang(fixture->store, true);
+	struct sse_client *client = sse_ask(fixture, target, NULL);
+	WAIT_UNTIL(fake_store_hanging(fixture->store) == 1);
+	for (int second = -2; second < 0; second++) {
+		pass_reading(fixture, second, 50 + second);
+		http_add_stats(fixture, "alpha", "abc", "web", -second, 50 + second, 0);
+	}
+	fake_store_hang(fixture->store, false);
+	sse_open(client);
+	expect_reading(client, 14); /* db */
+	expect_reading(client, 49);
+	READY(client);
+	pass_reading(fixture, 0, 50);
+	expect_reading(client, 50);
+	sse_leave(client);
+}
+
 #define WITH(name, before) cmocka_unit_test_setup_teardown(name, before, http_tear_down)
 
 int main(void)
@@ -323,6 +388,7 @@ int main(void)
 		WITH(rows_from_a_time_on_come_first_and_each_once, set_up),
 		WITH(without_a_past_it_begins_now_and_says_so, set_up),
 		WITH(a_late_line_comes_when_it_comes, set_up),
+		WITH(the_last_lines_are_those_when_the_store_answers, set_up),
 		WITH(the_header_comes_before_the_parameters, set_up),
 		WITH(a_list_says_where_its_stream_goes_on, set_up),
 		WITH(a_list_of_containers_says_so_for_two_topics, set_up_readings),
@@ -331,6 +397,7 @@ int main(void)
 		WITH(events_are_written_as_the_rows_of_a_list, set_up),
 		WITH(topics_that_are_none_are_refused, set_up),
 		WITH(readings_have_the_fields_that_are_wanted, set_up_readings),
+		WITH(readings_do_not_go_back_in_time, set_up_readings),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

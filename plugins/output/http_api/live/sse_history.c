@@ -162,6 +162,14 @@ static int load_page(struct sse_topic *topic, struct history *history, uint32_t 
 	return 0;
 }
 
+/* What came into the ring while the store was asked may be in its answer: only later rows have come
+ * since. */
+static void end_past(struct sse_topic *topic)
+{
+	if (topic->boundary != UINT64_MAX)
+		topic->boundary = ring_buffer_span(topic->ring).next;
+}
+
 /* `after` becomes the oldest row that is given: what is older is not wanted from the ring, either.
  */
 static int begin_with_oldest(struct sse_topic *topic, const struct history *history)
@@ -182,6 +190,7 @@ static int begin_with_oldest(struct sse_topic *topic, const struct history *hist
 			   : event_id_read_key(text.data, history->table, &topic->after);
 	json_writer_done(&text);
 	topic->has_after = topic->inclusive = true;
+	end_past(topic);
 	return r < 0 ? response_unavailable(history->context->builder, "out of memory") : 0;
 }
 
@@ -302,6 +311,7 @@ static void begin_after_readings(struct sse_topic *topic)
 	topic->after.key[0] = result_set_row(&topic->pages[0], 0)[0];
 	topic->after.n_key = 1;
 	topic->inclusive = false;
+	end_past(topic);
 }
 
 /* To the microsecond: a store may keep no more, and its row would lie before the client's. */
