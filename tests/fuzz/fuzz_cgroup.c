@@ -13,7 +13,7 @@ static void read_files(struct cgroup_span text)
 						 {"total_rss", 1, STATS_MEM_ANON_BYTES},
 						 {"usage_usec", 1000, STATS_CPU_USAGE_NS},
 						 {0}};
-	for (uint8_t form = CGROUP_NUMBER; form <= CGROUP_IO; form++) {
+	for (uint8_t form = CGROUP_NUMBER; form <= CGROUP_NUMBERS; form++) {
 		const struct cgroup_file file = {
 			.form = form, .keys = keys, .slot = STATS_BLK_READ_BYTES};
 		struct stats stats = {0};

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from cgroups import Cgroups, pod_slice
+from cgroups import Cgroups, Unified, pod_slice
 from daemon import STORED
 from kubelet import Node
 
@@ -60,7 +60,7 @@ def info(daemon, container, *columns):
 def test_a_busy_container_has_its_counters_and_its_pods_name(node, cgroups, tallyd):
     web = node.container("shop", "web-7d9c8f6b5d-x2x4z", "nginx")
     quiet = node.container("shop", "db-0", "postgres")
-    cgroups.run(scope_of(web), BUSY, memory=64 << 20)
+    cgroups.run(scope_of(web), BUSY, memory=64 << 20, cores=0.75)
     cgroups.run(f"kubepods/burstable/pod{quiet.uid}/{quiet.id}", IDLE)
     # A pod's sandbox has a cgroup and no log.
     cgroups.run(f"{pod_slice(web.uid)}/cri-containerd-{'ab' * 32}.scope", IDLE)
@@ -79,18 +79,35 @@ def test_a_busy_container_has_its_counters_and_its_pods_name(node, cgroups, tall
         "order by time desc limit 2", web.id)
     assert percent == pytest.approx((u2 - u1) * 100 / (t2 - t1), rel=1e-6)
     daemon.wait(lambda: info(daemon, web, "name"), "it is in the list of containers")
-    name, service, state, labels, memory, image, gone = info(
-        daemon, web, "name", "service", "state", "labels", "mem_limit_bytes", "image", "gone_at")[0]
+    name, service, state, labels, memory, cores, image, gone = info(
+        daemon, web, "name", "service", "state", "labels", "mem_limit_bytes", "cpu_limit_cores", "image", "gone_at")[0]
     assert (name, service, state) == ("shop_web-7d9c8f6b5d-x2x4z_nginx", "shop/web/nginx", "running")
     assert json.loads(labels) == {
         "io.kubernetes.pod.namespace": "shop", "io.kubernetes.pod.name": "web-7d9c8f6b5d-x2x4z",
         "io.kubernetes.pod.uid": web.uid, "io.kubernetes.container.name": "nginx"}
-    assert memory == 64 << 20 and image is None and gone is None
-    assert info(daemon, quiet, "mem_limit_bytes") == [(None,)]
+    assert memory == 64 << 20 and cores == 0.75 and image is None and gone is None
+    assert info(daemon, quiet, "mem_limit_bytes", "cpu_limit_cores") == [(None, None)]
     assert daemon.metric("tallyd_cgroup_stats_containers") == 2
     assert daemon.metric("tallyd_cgroup_stats_nameless") == 1
     listed = daemon.get("/api/v1/containers").json["data"]
     assert {c["name"] for c in listed} == {"shop_db-0_postgres", "shop_web-7d9c8f6b5d-x2x4z_nginx"}
+
+
+def test_a_hierarchy_of_v2_is_walked_and_read(node, tallyd, tmp_path):
+    with Unified(tmp_path / "v2") as cgroups:
+        web, quiet = (node.container("shop", f"web-{i}", "nginx") for i in range(2))
+        cgroups.run(scope_of(web), BUSY)
+        process = cgroups.run(scope_of(quiet), IDLE)
+        daemon = tallyd(sections(node, cgroups))
+        daemon.binary = Unified.alone(daemon.binary, tmp_path / "alone")
+        daemon.start()
+        daemon.wait(lambda: newest(daemon, web, "cpu_percent")[0] > 10, "it uses processor time")
+        daemon.wait(lambda: newest(daemon, quiet, "cpu_percent")[0] < 10, "the other uses none")
+        assert newest(daemon, web, "name", "mem_limit_bytes") == ("shop_web-0_nginx", None)
+        cgroups.end(scope_of(quiet), process)
+        daemon.wait(lambda: info(daemon, quiet, "state") == [("removed",)], "it is gone")
+        assert " warning " not in daemon.log
+        daemon.stop()
 
 
 def test_containers_come_and_go_and_what_ends_while_nobody_looks_is_seen(node, cgroups, tallyd):
@@ -134,7 +151,7 @@ def test_storms_of_cgroups_do_no_harm(node, cgroups, tallyd):
         for container in crowd:
             cgroups.end(scope_of(container), None)
             container.remove()
-    daemon.wait(lambda: len(descriptors(daemon, cgroups)) <= 12, "the others are let go")
+    daemon.wait(lambda: len(descriptors(daemon, cgroups)) <= 14, "the others are let go")
     assert daemon.log.count("containers are not read: max_containers is 5") >= 1
     assert daemon.metric("tallyd_gather_errors_total") == 0
 

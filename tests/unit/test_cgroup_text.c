@@ -118,6 +118,20 @@ static void io_stat_gives_bytes_of_every_device(void **state)
 	assert_false(stats.slots[STATS_BLK_READ_OPS].set);
 }
 
+static void the_most_of_a_processor_is_a_quota_and_a_period(void **state)
+{
+	const struct cgroup_file file = {.form = CGROUP_NUMBERS, .slot = STATS_CPU_QUOTA};
+	struct stats stats = {0};
+	(void)state;
+	cgroup_text_read(&file, span("75000 100000\n"), &stats);
+	assert_int_equal(stats.slots[STATS_CPU_QUOTA].value, 75000);
+	assert_int_equal(stats.slots[STATS_CPU_PERIOD].value, 100000);
+	cgroup_text_read(&file, span("max 100000\n"), &stats);
+	assert_false(stats.slots[STATS_CPU_QUOTA].set);
+	cgroup_text_read(&file, span("75000"), &stats);
+	assert_false(stats.slots[STATS_CPU_PERIOD].set);
+}
+
 #define NET_HEAD                                                                                   \
 	"Inter-|   Receive          |  Transmit\n face |bytes    packets errs |bytes    packets\n"
 #define NET_LO "    lo: 99 9 0 0 0 0 0 0 99 9 0 0 0 0 0 0\n"
@@ -204,6 +218,7 @@ int main(void)
 		cmocka_unit_test(a_list_of_cpus_is_counted),
 		cmocka_unit_test(keys_are_read_whole_and_in_the_slots_unit),
 		cmocka_unit_test(devices_are_summed_and_none_of_them_is_null),
+		cmocka_unit_test(the_most_of_a_processor_is_a_quota_and_a_period),
 		cmocka_unit_test(io_stat_gives_bytes_of_every_device),
 		cmocka_unit_test(interfaces_of_the_engine_are_summed_and_lo_is_not),
 		cmocka_unit_test(controllers_mounted_together_or_under_odd_names_are_found),

@@ -137,11 +137,11 @@ static int open_below(const char *host_root, const char *path, int flags)
 /* All files of one hierarchy.  A missing file is a controller or kernel without it and leaves
  * columns unset, unless it is the first of the table. */
 static int open_hierarchy(struct cgroup_files *files, unsigned hierarchy, const char *folder,
-			  char reason[CGROUP_REASON_SIZE])
+			  bool by_path, char reason[CGROUP_REASON_SIZE])
 {
 	auto_close int dir = open_below("", folder, O_DIRECTORY | O_PATH);
 	for (unsigned i = 0; files->table[i].name; i++) {
-		if (files->table[i].hierarchy != hierarchy)
+		if (files->table[i].hierarchy != hierarchy || (files->table[i].by_path && !by_path))
 			continue;
 		files->fds[i] = dir < 0 ? -1 : open_fd(files->host, dir, files->table[i].name);
 		if (files->fds[i] < 0 && (i == 0 || errno != ENOENT))
@@ -178,7 +178,7 @@ static int open_all(struct cgroup_files *files, const struct cgroup_target *targ
 		if ((h == CGROUP_UNIFIED) != paths.unified)
 			continue;
 		if (cgroup_paths_resolve(&files->host->mounts, &paths, h, folder))
-			error = open_hierarchy(files, h, folder, reason);
+			error = open_hierarchy(files, h, folder, false, reason);
 		else if (h == files->table[0].hierarchy)
 			error = explain(reason, ENOENT, "its cgroup %.80s is not mounted here%s",
 					paths.paths[h],
@@ -209,7 +209,7 @@ static int open_folder(struct cgroup_files *files, const char *path,
 		if (!mount || (h == CGROUP_UNIFIED) != unified)
 			continue;
 		snprintf(folder, sizeof(folder), "%s%s", mount->point, path);
-		error = open_hierarchy(files, h, folder, reason);
+		error = open_hierarchy(files, h, folder, true, reason);
 	}
 	return error;
 }

@@ -14,7 +14,7 @@
 #include "cgroup/cgroup_paths.h"
 
 enum {
-	CGROUP_FILES_MAX = 14,     /* open files per container, at most */
+	CGROUP_FILES_MAX = 16,     /* open files per container, at most */
 	CGROUP_FILES_USUAL = 12,   /* open files per container on v1; 9 on v2 */
 	CGROUP_FILES_SPARED = 640, /* descriptors left to the rest, the engine's connections too */
 	CGROUP_REASON_SIZE = 200,

@@ -45,6 +45,10 @@ static const struct cgroup_key unified_memory_stat[] = {{"anon", 1, STATS_MEM_AN
 	{                                                                                          \
 		.hierarchy = CGROUP_##h, .name = n, .form = CGROUP_##f, .slot = s                  \
 	}
+#define LIMIT(h, n, f, s)                                                                          \
+	{                                                                                          \
+		.hierarchy = CGROUP_##h, .name = n, .form = CGROUP_##f, .slot = s, .by_path = true \
+	}
 
 /* The first file exists with any set of controllers; it decides whether the cgroup still exists.
  * v1 controllers may be mounted together (cpu,cpuacct), so each file names its own hierarchy. */
@@ -64,6 +68,8 @@ static const struct cgroup_file legacy[] = {
 	DEVICES(BLKIO, "blkio.io_serviced_recursive", DEVICES, STATS_BLK_READ_OPS),
 	DEVICES(BLKIO, "blkio.throttle.io_service_bytes", DEVICES, STATS_BLK_READ_BYTES),
 	DEVICES(BLKIO, "blkio.throttle.io_serviced", DEVICES, STATS_BLK_READ_OPS),
+	LIMIT(CPU, "cpu.cfs_quota_us", NUMBER, STATS_CPU_QUOTA),
+	LIMIT(CPU, "cpu.cfs_period_us", NUMBER, STATS_CPU_PERIOD),
 	{0}};
 
 static const struct cgroup_file unified[] = {
@@ -75,6 +81,7 @@ static const struct cgroup_file unified[] = {
 	NUMBER(UNIFIED, "pids.current", STATS_PIDS),
 	NUMBER(UNIFIED, "pids.max", STATS_PIDS_LIMIT),
 	DEVICES(UNIFIED, "io.stat", IO, STATS_BLK_READ_BYTES),
+	LIMIT(UNIFIED, "cpu.max", NUMBERS, STATS_CPU_QUOTA),
 	{0}};
 
 const struct cgroup_file *cgroup_layout(bool is_unified)

@@ -178,6 +178,10 @@ void cgroup_text_read(const struct cgroup_file *file, struct cgroup_span text, s
 	case CGROUP_IO:
 		read_io(text, &ret->slots[file->slot]);
 		break;
+	case CGROUP_NUMBERS:
+		ret->slots[file->slot] = next_int(&text);
+		ret->slots[file->slot + 1] = next_int(&text);
+		break;
 	}
 }
 

@@ -28,6 +28,7 @@ enum cgroup_form {
 	CGROUP_DEVICES, /* v1 blkio: `8:0 Read 4096`; reads into the slot, writes into the next */
 	CGROUP_CPUS,    /* how many are in a list: `0-2,5` is 4; an empty one leaves the slot */
 	CGROUP_IO,      /* v2 io.stat: `8:0 rbytes=4096 …`; likewise, bytes only */
+	CGROUP_NUMBERS, /* v2 cpu.max: `max 100000`; two numbers, into the slot and the next */
 };
 
 struct cgroup_key {
@@ -41,6 +42,7 @@ struct cgroup_file {
 	const struct cgroup_key *keys;
 	uint8_t hierarchy; /* enum cgroup_hierarchy */
 	uint8_t form, slot;
+	bool by_path; /* opened only where no engine tells what it says */
 };
 
 /* Leaves a slot of CGROUP_DEVICES alone that is set already. */

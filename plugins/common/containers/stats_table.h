@@ -48,7 +48,13 @@ enum stats_column {
 };
 
 /* Slots without a column of their own, from which columns are calculated. */
-enum { STATS_INACTIVE_FILE = STATS_COLUMNS, STATS_READ_TIME, STATS_SLOTS };
+enum {
+	STATS_INACTIVE_FILE = STATS_COLUMNS,
+	STATS_READ_TIME,
+	STATS_CPU_QUOTA, /* µs of processor time in each period; unset: no limit */
+	STATS_CPU_PERIOD,
+	STATS_SLOTS
+};
 
 /* A sample, as the engine or the cgroup files have it. */
 struct stats {

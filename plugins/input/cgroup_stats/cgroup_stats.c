@@ -24,6 +24,8 @@ static void note_limits(struct cgroup_stats *self, struct container *container,
 {
 	const struct json_int *memory = &stats->slots[STATS_MEM_LIMIT_BYTES];
 	container->pids_limit = stats->slots[STATS_PIDS_LIMIT];
+	container->cpu_quota = stats->slots[STATS_CPU_QUOTA];
+	container->cpu_period = stats->slots[STATS_CPU_PERIOD];
 	container->mem_limit = *memory;
 	/* Without a limit the machine's memory stands in the row. */
 	if (memory->value == cgroup_host_memory(self->host))

@@ -87,6 +87,10 @@ static int add_row(struct cgroup_stats *self, struct tally_batch *batch,
 		tally_put_int(row.cells, STATUS_MEM_LIMIT_BYTES, container->mem_limit.value);
 	if (container->pids_limit.set)
 		tally_put_int(row.cells, STATUS_PIDS_LIMIT, container->pids_limit.value);
+	if (container->cpu_quota.set && container->cpu_period.value > 0)
+		tally_put_real(row.cells, STATUS_CPU_LIMIT_CORES,
+			       (double)container->cpu_quota.value /
+				       (double)container->cpu_period.value);
 	int r = put_text(&row, STATUS_HOST, tally_hostname(self->ctx));
 	if (r == 0)
 		r = put_text(&row, STATUS_CONTAINER_ID, container->id);

@@ -15,7 +15,8 @@ struct container {
 	bool named;
 	struct cgroup_files *files; /* NULL: it has ended */
 	struct stats_cpu cpu;
-	struct json_int mem_limit, pids_limit; /* as last read */
+	/* As last read; the processor's as quota and period. */
+	struct json_int mem_limit, pids_limit, cpu_quota, cpu_period;
 };
 
 struct containers {
