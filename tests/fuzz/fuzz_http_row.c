@@ -4,7 +4,7 @@
  */
 #include <jansson.h>
 #include <live/row_read.h>
-#include <query/result_set.h>
+#include <ask/result_set.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/json_cell.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "query/effect_test.h"
+#include "effect/effect_test.h"
 #include "test.h"
 
 enum { POINTS = 60, PAIRS = 200 };

@@ -25,7 +25,7 @@
 
 #include "message/cursor.h"
 #include "query/catalog_cache.h"
-#include "query/result_set.h"
+#include "ask/result_set.h"
 
 void event_id_done(struct event_id *id)
 {

@@ -6,7 +6,7 @@
 #ifndef TALLYD_HTTP_HELD_ROWS_H
 #define TALLYD_HTTP_HELD_ROWS_H
 
-#include "query/result_set.h"
+#include "ask/result_set.h"
 
 enum { HELD_ROWS_PARTS = 8 };
 

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "live/live_parts.h"
 #include "live/row_chunk.h"
-#include "query/result_set.h"
+#include "ask/result_set.h"
 
 enum { LIVE_INGEST_CHUNKS = 16 };
 

@@ -11,7 +11,7 @@
 #include "live/held_rows.h"
 #include "live/live.h"
 #include "live/recent.h"
-#include "query/result_set.h"
+#include "ask/result_set.h"
 #include "query/catalog_cache.h"
 
 struct live_source {

@@ -7,7 +7,7 @@
 
 #include <tallyd/host.h>
 
-#include "query/result_set.h"
+#include "ask/result_set.h"
 
 struct catalog;
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <tallyd/host.h>
 
+#include "ask/query.h"
 #include "http_api.h"
 #include "message/arguments.h"
 #include "message/params.h"
@@ -41,6 +42,7 @@ struct context {
 	struct visitor *visitor; /* of direct routes, as the next; else NULL */
 	struct host_ages *host_ages;
 	struct response_builder *builder;
+	struct asker asker; /* see context_asker() */
 };
 
 #endif

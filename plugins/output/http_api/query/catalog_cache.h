@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <tallyd/host.h>
 
+#include "ask/table.h"
+
 struct catalog_cache;
 
 struct catalog {
@@ -32,12 +34,5 @@ const struct catalog *catalog_keep(const struct catalog *catalog);
 void catalog_drop(const struct catalog *catalog);
 
 const struct tally_table *catalog_find(const struct catalog *catalog, const char *name);
-
-/* NULL: no such column. */
-const struct tally_column *table_column(const struct tally_table *table, const char *name);
-const struct tally_column *table_gone(const struct tally_table *table);
-bool column_is_number(const struct tally_column *column); /* a field or counter to draw */
-/* As query.h says of `after`: time and tags and order; of a STATE table the tags. */
-bool table_is_key(const struct tally_table *table, uint32_t column);
 
 #endif

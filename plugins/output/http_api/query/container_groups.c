@@ -321,7 +321,7 @@ static const struct list_filter reading_filters[] = {{"host", "host", TALLY_EQUA
 
 int container_groups_filter(struct query *query)
 {
-	struct context *context = query->context;
+	struct context *context = query_context(query);
 	for (uint32_t i = 0; i < context->target->n_params; i++) {
 		const struct param *param = &context->target->params[i];
 		for (size_t f = 0; f < sizeof(reading_filters) / sizeof(*reading_filters); f++) {

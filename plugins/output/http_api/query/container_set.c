@@ -63,7 +63,7 @@ static int container_set_ask(struct query *query, struct container_set *ret)
 		return r;
 	ret->ids = calloc(ret->rows.n_rows, sizeof(*ret->ids));
 	if (!ret->ids)
-		return response_unavailable(query->context->builder, "out of memory");
+		return response_unavailable(query_context(query)->builder, "out of memory");
 	for (uint32_t i = 0; i < ret->rows.n_rows; i++)
 		ret->ids[ret->n++] = &result_set_row(&ret->rows, i)[1];
 	qsort(ret->ids, ret->n, sizeof(*ret->ids), container_set_compare);

@@ -44,8 +44,8 @@ static int64_t latest_from(const struct context *context, int window)
 static int latest_ask(struct query *query, struct result_set *ret)
 {
 	for (int i = 0; i < LATEST_WINDOWS; i++) {
-		query->spec.from = latest_from(query->context, i);
-		query->spec.to = query->context->now + latest_clock_skew;
+		query->spec.from = latest_from(query_context(query), i);
+		query->spec.to = query_context(query)->now + latest_clock_skew;
 		int r = query_run(query, ret);
 		if (r < 0 || ret->n_rows)
 			return r;

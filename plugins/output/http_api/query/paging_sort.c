@@ -34,7 +34,7 @@ bool paging_counts(const struct paging *paging, const struct context *context)
 
 int paging_count(struct paging *paging, const struct query *query)
 {
-	struct context *context = query->context;
+	struct context *context = query_context(query);
 	int64_t end = clock_monotonic() + context->config->search_time;
 	struct query count;
 	query_init(&count, context, query->table);

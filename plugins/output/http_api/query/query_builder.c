@@ -1,18 +1,14 @@
 /*
- * A query to the store, and what became of it.  On a worker's thread; struct query lies on its
- * stack (it is large: columns and filters are arrays in it), and the store is done with it when
- * query_run() returns.
+ * Who asks a store for a request, and what becomes of it.  On a worker's thread.
  *
  * This is the only place that turns a store's error into an answer: refused queries into 400, too
  * much into 413, everything else into 503 with Retry-After, counted, and logged once by the store's
- * watch.  A table that was dropped between the catalog and the query gives no rows.  While rows
- * arrive the query asks whether anybody still waits; if not it ends with -ECANCELED, so that the
- * store's connection is free again.
+ * watch.
  */
 #include "query/query_builder.h"
 
 #include <errno.h>
-#include <string.h>
+#include <stddef.h>
 
 #include "query/store_watch.h"
 #include "query/catalog_cache.h"
@@ -65,103 +61,68 @@ static bool query_is_abandoned(void *arg)
 	return context->abandoned(context->abandoned_arg);
 }
 
-void query_init(struct query *query, struct context *context, const struct tally_table *table)
+/* ---- As an asker ---------------------------------------------------------- */
+
+static struct context *asker_context(struct asker *asker)
 {
-	query->context = context;
-	query->table = table;
-	query->too_many = query->bounded = false;
-	query->spec = (struct tally_query){
-		.size = sizeof(struct tally_query),
-		.table = table->name,
-		.to = INT64_MAX,
-		.select = query->select,
-		.filters = query->filters,
-		.group_by = query->groups,
-		.limit = (uint32_t)context->config->max_results_per_query,
+	return (struct context *)((char *)asker - offsetof(struct context, asker));
+}
+
+static int asker_table(struct asker *asker, const char *name, const struct tally_table **ret)
+{
+	return context_table(asker_context(asker), name, ret);
+}
+
+static void asker_answered(struct asker *asker)
+{
+	store_watch_answered(catalog_cache_watch(asker_context(asker)->tables));
+}
+
+static int asker_failed(struct asker *asker, int error)
+{
+	return query_explain(asker_context(asker), error);
+}
+
+static int asker_refused(struct asker *asker, int error, const char *why)
+{
+	struct response_builder *builder = asker_context(asker)->builder;
+	if (error == ENOMEM)
+		return response_unavailable(builder, "%s", why);
+	return response_problem(builder,
+				error == ENOENT  ? 404
+				: error == E2BIG ? 413
+						 : 400,
+				NULL, "%s", why);
+}
+
+static const struct asker_ops context_ops = {.table = asker_table,
+					     .answered = asker_answered,
+					     .failed = asker_failed,
+					     .refuse = asker_refused};
+
+struct asker *context_asker(struct context *context)
+{
+	context->asker = (struct asker){
+		.ops = &context_ops,
+		.ctx = context->ctx,
+		.store = context->config->store,
+		.now = context->now,
 		.deadline = context->deadline,
+		.limit = (uint32_t)context->config->max_results_per_query,
 		.cancelled = context->abandoned ? query_is_abandoned : NULL,
 		.cancelled_arg = context,
 	};
+	return &context->asker;
 }
 
-void query_select(struct query *query, const struct tally_column *column, uint32_t aggregate)
+void query_init(struct query *query, struct context *context, const struct tally_table *table)
 {
-	/* One column stays free for the time, which comes first by itself. */
-	if (1 + query->spec.n_select + query->spec.n_group_by == RESULT_SET_MAX_COLUMNS) {
-		query->too_many = true;
-		return;
-	}
-	query->select[query->spec.n_select++] =
-		(struct tally_select){.column = column->name, .aggregate = aggregate};
+	query_begin(query, context_asker(context), table);
 }
 
-void query_group(struct query *query, const struct tally_column *column)
+struct context *query_context(const struct query *query)
 {
-	if (query->spec.n_group_by == QUERY_MAX_GROUPS)
-		query->too_many = true;
-	else
-		query->groups[query->spec.n_group_by++] = column->name;
-}
-
-void query_filter(struct query *query, const struct tally_column *column, uint32_t match,
-		  const struct tally_cell *value)
-{
-	if (query->spec.n_filters == QUERY_MAX_FILTERS)
-		query->too_many = true;
-	else
-		query->filters[query->spec.n_filters++] = (struct tally_filter){
-			.column = column->name, .match = match, .value = *value};
-}
-
-void query_text(struct query *query, const struct tally_column *column, uint32_t match,
-		const char *text)
-{
-	const struct tally_cell value = {.text = text, .len = (uint32_t)strlen(text), .set = 1};
-	query_filter(query, column, match, &value);
-}
-
-struct answer {
-	const struct context *context;
-	tally_rows_fn *rows;
-	void *arg;
-};
-
-/* Called by the store for each batch, on this thread: the one place where a long query
- * can be given up. */
-static int query_take_rows(void *arg, const struct tally_batch *batch)
-{
-	struct answer *answer = arg;
-	if (answer->context->abandoned &&
-	    answer->context->abandoned(answer->context->abandoned_arg))
-		return -ECANCELED;
-	return answer->rows(answer->arg, batch);
-}
-
-/* -errno of the store, as it is. */
-static int query_ask(struct query *query, tally_rows_fn *rows, void *arg)
-{
-	struct context *context = query->context;
-	struct answer answer = {context, rows, arg};
-	int r = tally_query(context->ctx, context->config->store, &query->spec, query_take_rows,
-			    &answer);
-	if (r == -ENOENT)
-		r = 0; /* dropped since the table was looked up: no rows */
-	if (r == 0)
-		store_watch_answered(catalog_cache_watch(context->tables));
-	return r;
-}
-
-static int query_refuse(struct context *context)
-{
-	return response_problem(context->builder, 400, NULL, "too many columns or filters");
-}
-
-int query_stream(struct query *query, tally_rows_fn *rows, void *arg)
-{
-	if (query->too_many)
-		return query_refuse(query->context);
-	int r = query_ask(query, rows, arg);
-	return r == 0 || r == -ETIMEDOUT ? r : query_explain(query->context, r);
+	return asker_context(query->asker);
 }
 
 int query_timed_out(struct context *context)
@@ -169,31 +130,11 @@ int query_timed_out(struct context *context)
 	return query_explain(context, -ETIMEDOUT);
 }
 
-static int query_add_rows(void *arg, const struct tally_batch *batch)
-{
-	return result_set_add(arg, batch);
-}
-
-int query_run_more(struct query *query, struct result_set *rows)
-{
-	if (query->too_many)
-		return query_refuse(query->context);
-	int r = query_ask(query, query_add_rows, rows);
-	return r < 0 ? query_explain(query->context, r) : 0;
-}
-
-int query_run(struct query *query, struct result_set *ret)
-{
-	result_set_init(ret, 1 + query->spec.n_group_by + query->spec.n_select);
-	ret->bounded = query->bounded;
-	return query_run_more(query, ret);
-}
-
 /* Stores know no calendar, so each point of one is asked for by itself: as one bucket, whose time
  * is that of its newest row. */
 int query_each_point(struct query *query, int (*run)(struct query *query, void *arg), void *arg)
 {
-	const struct window *window = &query->context->args->window;
+	const struct window *window = &query_context(query)->args->window;
 	const int64_t from = query->spec.from, to = query->spec.to;
 	int r = 0;
 	if (!window->edges)

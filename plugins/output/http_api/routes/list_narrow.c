@@ -37,7 +37,7 @@ static int filter_container(struct query *query, const struct container *contain
 	const struct tally_column *id = table_column(query->table, "container_id");
 	const struct tally_column *host = table_column(query->table, "host");
 	if (!id || !host)
-		return response_problem(query->context->builder, 400, "container",
+		return response_problem(query_context(query)->builder, 400, "container",
 					"the table %s of this store has no column %s",
 					query->table->name, id ? "host" : "container_id");
 	query_text(query, id, TALLY_EQUALS, container->id);

@@ -22,7 +22,7 @@
 #include "base/json_cell.h"
 #include "base/text.h"
 #include "query/catalog_cache.h"
-#include "query/counted.h"
+#include "ask/counted.h"
 #include "routes/endpoint.h"
 #include "routes/log_search.h"
 
@@ -242,7 +242,7 @@ static int counts_read(struct context *context, struct log_search *search, struc
 		r = context_table(context, "container_logs_lines", &table);
 	int64_t end = to / CLOCK_MINUTE * CLOCK_MINUTE;
 	if (r == 0 && table && !log_search_is_empty(search) && begin < end)
-		r = counted_until(context, table, begin, end, &until);
+		r = counted_until(context_asker(context), table, begin, end, &until);
 	if (r < 0)
 		return r;
 	if (until == begin)

@@ -14,7 +14,7 @@
 #include "base/json_cell.h"
 #include "message/time_expr.h"
 #include "query/catalog_cache.h"
-#include "query/counted.h"
+#include "ask/counted.h"
 #include "query/fields.h"
 #include "routes/endpoint.h"
 #include "routes/list_endpoint.h"
@@ -159,7 +159,7 @@ static int patterns_ask_counts(struct patterns *patterns)
 	int r = context_table(patterns->context, "log_pattern_counts", &table);
 	if (r < 0 || !table || !table_column(table, "host"))
 		return r;
-	r = counted_until(patterns->context, table, patterns->from, patterns->to,
+	r = counted_until(context_asker(patterns->context), table, patterns->from, patterns->to,
 			  &patterns->counted_until);
 	if (patterns->counted_until == patterns->from)
 		patterns->counted_until = INT64_MIN;

@@ -1,15 +1,14 @@
-/* See counted.h.  On a worker's thread; one query.  Used by the counts, patterns and effects. */
-#include "query/counted.h"
+/* See counted.h.  One query.  Used by the counts, patterns and effects. */
+#include "ask/counted.h"
 
 #include "base/clock.h"
-#include "query/query_builder.h"
 
-int counted_until(struct context *context, const struct tally_table *table, int64_t from,
-		  int64_t to, int64_t *ret)
+int counted_until(struct asker *asker, const struct tally_table *table, int64_t from, int64_t to,
+		  int64_t *ret)
 {
 	struct result_set rows auto_result_set = {.n_rows = 0};
 	struct query query;
-	query_init(&query, context, table);
+	query_begin(&query, asker, table);
 	query_select(&query, &table->columns[0], TALLY_LAST);
 	query.spec.from = from;
 	query.spec.to = to;

@@ -1,14 +1,14 @@
 /*
- * One answer of /api/v1/changes/{id}/effect in the making: effect.c reads, effect_patterns.c tells
- * which patterns of lines came, grew and went, effect_write.c compares and writes.
+ * What a change of a service did: effect.c reads what the service used before and after it,
+ * effect_judge.c compares, effect_patterns.c tells which patterns of lines came, grew and went.
+ * The method is in docs/changes.md.  One thread per effect.
  */
-#ifndef TALLYD_HTTP_EFFECT_H
-#define TALLYD_HTTP_EFFECT_H
+#ifndef TALLYD_EFFECT_H
+#define TALLYD_EFFECT_H
 
+#include "ask/query.h"
 #include "base/clock.h"
-#include "query/effect_test.h"
-#include "query/query_builder.h"
-#include "query/result_set.h"
+#include "effect/effect_test.h"
 
 /* EFFECT_SHORT: below this, counts by the minute are too few, so lines are counted one by one. */
 #define EFFECT_SHORT (6 * CLOCK_MINUTE)
@@ -55,7 +55,7 @@ struct effect_input effect_grid_input(const struct effect_grid *grid, const doub
 struct effect_patterns;
 
 struct effect {
-	struct context *context;
+	struct asker *asker;
 	int64_t time, window;
 	int64_t counted;          /* lines are, until then */
 	struct result_set change; /* one row, as the list has it */
@@ -70,6 +70,25 @@ struct effect {
 	double deaths[EFFECT_SIDES], seconds[EFFECT_SIDES];
 	struct effect_patterns *patterns; /* NULL: the store has none */
 };
+
+/* Reads all of it for the change with this id; the window is cut at the asker's `now`.  Owes
+ * effect_done(), also on failure, which is what the asker made of it. */
+int effect_read(struct effect *effect, struct asker *asker, const char *id, int64_t window);
+void effect_done(struct effect *effect);
+
+/* One quantity, compared. */
+struct effect_measure {
+	const char *name, *unit;
+	bool points; /* of a grid, so that both sides have more than a mean */
+	struct effect_result result;
+};
+typedef void effect_measure_fn(void *arg, const struct effect_measure *measure);
+
+/* Compares what was read; returns the worst verdict. */
+enum effect_verdict effect_judge(const struct effect *effect, effect_measure_fn *each, void *arg);
+const char *effect_verdict_text(enum effect_verdict verdict);
+
+/* ---- For its files ---------------------------------------------------------- */
 
 /* Restricts a query to the containers and the host. */
 void effect_narrow(const struct effect *effect, struct query *query);

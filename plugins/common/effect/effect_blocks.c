@@ -2,7 +2,7 @@
  * See effect_blocks.h.  Pure; any thread.  Averages over blocks take most of the autocorrelation of
  * readings away; how much is left, blocks_inflation() tells.
  */
-#include "query/effect_blocks.h"
+#include "effect/effect_blocks.h"
 
 #include <math.h>
 #include <stdlib.h>

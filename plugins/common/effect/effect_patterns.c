@@ -1,12 +1,12 @@
 /*
- * See effect_patterns.h.  On a worker's thread.
+ * See effect_patterns.h.
  *
  * New is what log_patterns saw first after the change, or in the second before it.  What was known
  * before has grown or vanished if the test of the metrics says so over a dozen points, surer than
  * there, since there are many patterns.  Lines are counted over as much time on both sides, so that
  * the numbers compare.
  */
-#include "routes/effect_patterns.h"
+#include "effect/effect_patterns.h"
 
 #include <errno.h>
 #include <math.h>
@@ -15,8 +15,8 @@
 
 #include "base/clock.h"
 #include "base/json_cell.h"
-#include "query/catalog_cache.h"
-#include "query/effect_test.h"
+#include "ask/table.h"
+#include "effect/effect_test.h"
 
 enum { PATTERN_POINTS = 2 * EFFECT_BLOCKS, PATTERNS_SHOWN = 20 };
 
@@ -101,7 +101,7 @@ static bool ask_patterns(const struct effect *effect, const struct tally_table *
 {
 	const struct tally_column *service = table_column(table, "service");
 	const struct tally_column *host = table_column(table, "host");
-	query_init(query, effect->context, table);
+	query_begin(query, effect->asker, table);
 	for (uint32_t i = 1; i < PATTERN_COLUMNS; i++) {
 		const struct tally_column *column = table_column(table, pattern_columns[i]);
 		if (!column)
@@ -119,22 +119,22 @@ static bool ask_patterns(const struct effect *effect, const struct tally_table *
 
 int effect_patterns_find(struct effect *effect)
 {
-	struct context *context = effect->context;
+	struct asker *asker = effect->asker;
 	const struct tally_table *table;
 	struct query query;
-	int r = context_table(context, "log_patterns", &table);
+	int r = asker->ops->table(asker, "log_patterns", &table);
 	if (r < 0 || !table || !effect->service->set || !ask_patterns(effect, table, &query))
 		return r;
 	struct effect_patterns *patterns = calloc(1, sizeof(*patterns));
 	if (!patterns)
-		return response_unavailable(context->builder, "out of memory");
+		return asker_refuse(asker, ENOMEM, "out of memory");
 	effect->patterns = patterns;
 	r = query_run(&query, &patterns->rows);
 	if (r < 0)
 		return r;
 	patterns->list = calloc(patterns->rows.n_rows + 1, sizeof(*patterns->list));
 	if (!patterns->list)
-		return response_unavailable(context->builder, "out of memory");
+		return asker_refuse(asker, ENOMEM, "out of memory");
 	take_patterns(patterns);
 	return 0;
 }
@@ -193,18 +193,18 @@ int effect_patterns_count(struct effect *effect, int range)
 	struct counts_reading reading = {.effect = effect, .range = range};
 	const struct tally_table *table;
 	struct query query;
-	int r = context_table(effect->context, "log_pattern_counts", &table);
+	int r = effect->asker->ops->table(effect->asker, "log_pattern_counts", &table);
 	if (r < 0 || !table || !effect->patterns || !table_column(table, "pattern") ||
 	    !table_column(table, "lines"))
 		return r;
-	query_init(&query, effect->context, table);
+	query_begin(&query, effect->asker, table);
 	effect_grid_range(&effect->patterns_grid, range, &query);
 	query.spec.bucket = effect->patterns_grid.step;
 	query_group(&query, table_column(table, "pattern"));
 	query_select(&query, table_column(table, "lines"), TALLY_SUM);
 	effect_narrow(effect, &query);
 	r = query_stream(&query, take_counts, &reading);
-	return r == -ETIMEDOUT ? query_timed_out(effect->context) : r;
+	return r == -ETIMEDOUT ? effect->asker->ops->failed(effect->asker, r) : r;
 }
 
 /* ---- Judging ---------------------------------------------------------------------- */

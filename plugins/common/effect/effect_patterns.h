@@ -2,11 +2,11 @@
  * Which patterns of a service's lines came with a change, grew, and went.  The patterns are asked
  * for first, then their lines are added, of both ranges.
  */
-#ifndef TALLYD_HTTP_EFFECT_PATTERNS_H
-#define TALLYD_HTTP_EFFECT_PATTERNS_H
+#ifndef TALLYD_EFFECT_PATTERNS_H
+#define TALLYD_EFFECT_PATTERNS_H
 
 #include "base/json_writer.h"
-#include "routes/effect.h"
+#include "effect/effect.h"
 
 /* Those of the service.  0, also if the store has none, or a problem. */
 int effect_patterns_find(struct effect *effect);

@@ -7,7 +7,7 @@
  * hold a single row.  Everything is counted against RESULT_SET_MAX_BYTES before it is copied:
  * -E2BIG, and the set holds the rows that it had.
  */
-#include "query/result_set.h"
+#include "ask/result_set.h"
 
 #include "base/cleanup.h"
 #include <errno.h>

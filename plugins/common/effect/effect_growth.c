@@ -11,7 +11,7 @@
 #include <math.h>
 #include <stddef.h>
 
-#include "query/effect_blocks.h"
+#include "effect/effect_blocks.h"
 #include "trend.h"
 
 _Static_assert((int)EFFECT_BLOCKS <= (int)TREND_POINTS, "trends are of so many points");

@@ -9,13 +9,13 @@
  * spikes and any need to know a distribution.  A difference that is significant but small is none:
  * EFFECT_LEAST of the mean before, and the input's floor.
  */
-#include "query/effect_test.h"
+#include "effect/effect_test.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "query/effect_blocks.h"
+#include "effect/effect_blocks.h"
 
 static const double effect_alpha = 0.02, effect_alpha_counts = 0.05;
 static const double effect_least = 0.1;

@@ -2,8 +2,8 @@
  * Whether a measured quantity is another one after a change than before it: the method of
  * docs/changes.md.  Pure functions over points on a grid, NAN where there is none; any thread.
  */
-#ifndef TALLYD_HTTP_EFFECT_TEST_H
-#define TALLYD_HTTP_EFFECT_TEST_H
+#ifndef TALLYD_EFFECT_TEST_H
+#define TALLYD_EFFECT_TEST_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,10 +2,10 @@
  * A side of a change cut into blocks, a twelfth of the window each, and what their correlation does
  * to a test over them.  effect_test.c compares their means, effect_growth.c their slopes.
  */
-#ifndef TALLYD_HTTP_EFFECT_BLOCKS_H
-#define TALLYD_HTTP_EFFECT_BLOCKS_H
+#ifndef TALLYD_EFFECT_BLOCKS_H
+#define TALLYD_EFFECT_BLOCKS_H
 
-#include "query/effect_test.h"
+#include "effect/effect_test.h"
 
 enum { EFFECT_BLOCKS_LEAST = 6 };
 

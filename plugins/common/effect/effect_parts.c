@@ -1,7 +1,7 @@
-/* See effect.h: what its three files share.  On a worker's thread. */
-#include "routes/effect.h"
+/* See effect.h: what its files share. */
+#include "effect/effect.h"
 
-#include "query/catalog_cache.h"
+#include "ask/table.h"
 
 const struct effect_metric effect_metrics[EFFECT_METRICS] = {
 	{"cpu", "percent", TALLY_AVG, {"cpu_percent"}, 0.1},

@@ -2,8 +2,8 @@
  * The rows of one answer of the store, copied, because what a store hands out is on loan only.
  * Bounded in bytes.
  */
-#ifndef TALLYD_HTTP_RESULT_SET_H
-#define TALLYD_HTTP_RESULT_SET_H
+#ifndef TALLYD_RESULT_SET_H
+#define TALLYD_RESULT_SET_H
 
 #include <stdbool.h>
 #include <tallyd/plugin.h>
