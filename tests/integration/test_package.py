@@ -339,7 +339,7 @@ def test_the_image_by_its_compose_file(engine, tree, debs, tmp_path):
 def test_the_compose_file_of_worker_and_api_is_sound(tmp_path):
     shutil.copytree(CONTAINER, tmp_path / "packaging" / "container")
     made = compose_file("compose.split.yaml", tmp_path)
-    here = {**os.environ, "DOCKER_GID": "1", "TALLYD_DB_PASSWORD": "secret"}
+    here = {**os.environ, "DOCKER_GID": "1", "TALLYD_DB_PASSWORD": "it's a \\ secret"}
     shown = run("docker-compose", "-f", made, "config", "--services", env=here)
     assert sorted(shown.split()) == ["api", "db", "grafana", "prometheus", "redis", "worker"]
     for name in ("worker", "api"):

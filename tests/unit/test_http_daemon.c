@@ -79,7 +79,9 @@ static void mistyped_parameters_are_named(void **state)
 	http_expect_problem(*state, "/api/v1/containers?gone=maybe", 400, "gone",
 			    "none of no, yes");
 	http_expect_problem(*state, "/api/v1/containers?name=%zz", 400, NULL, "escape");
-	http_expect_problem(*state, "/api/v1/version?x", 400, "x", "no such parameter");
+	http_expect_problem(*state, "/api/v1/version?x", 400, "x", "no such parameter here");
+	http_expect_problem(*state, "/api/v1/stats?container=web&from=now-5m", 400, "container",
+			    "no such parameter here; there are ");
 }
 
 /* Parameters are read before a request waits for the store. */

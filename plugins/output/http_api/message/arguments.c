@@ -166,28 +166,36 @@ static const struct param_spec *find_spec(const struct route_params *params, con
 	return NULL;
 }
 
+/* What to try instead: the name that is meant, or all there are. */
 struct guess {
 	unsigned best;
-	char text[96];
+	const char *meant;
+	char all[400];
 };
 
-static void guess_name(struct guess *guess, const char *name, const char *candidate)
+static void add_name(struct guess *guess, const char *name, const char *candidate)
 {
+	size_t len = strlen(guess->all);
 	if (suggest_nearer(name, candidate, &guess->best))
-		snprintf(guess->text, sizeof(guess->text), "; did you mean %s?", candidate);
+		guess->meant = candidate;
+	snprintf(guess->all + len, sizeof(guess->all) - len, "%s%s", len ? ", " : "", candidate);
 }
 
 static int refuse_name(struct context *context, const struct route_params *params,
 		       const char *const *tags, size_t n, const char *name)
 {
-	struct guess guess = {.best = SUGGEST_NEAR, .text = ""};
+	static const char none[] = "there is no such parameter here";
+	struct guess guess = {.best = SUGGEST_NEAR};
 	for (const struct param_spec *const *spec = params->list; spec && *spec; spec++)
 		if (is_in_query(*spec))
-			guess_name(&guess, name, (*spec)->name);
+			add_name(&guess, name, (*spec)->name);
 	for (size_t i = 0; i < n; i++)
-		guess_name(&guess, name, tags[i]);
-	return response_problem(context->builder, 400, name, "there is no such parameter here%s",
-				guess.text);
+		add_name(&guess, name, tags[i]);
+	if (guess.meant)
+		return response_problem(context->builder, 400, name, "%s; did you mean %s?", none,
+					guess.meant);
+	return response_problem(context->builder, 400, name, "%s%s%s", none,
+				guess.all[0] ? "; there are " : "", guess.all);
 }
 
 int arguments_check_tags(struct context *context, const struct route_params *params,
