@@ -25,6 +25,7 @@ maintenance = no
 [output.http_api]
 listen = 127.0.0.1:{port}
 store = timescale
+cache = off
 """
 CONTAINERS, HOURS = 20, 12
 # Cut by time and large; a question about a part of them reads no other part.  What costs next to
@@ -151,3 +152,23 @@ def test_among_many_series_those_with_a_tag_are_found_by_its_index(many, tag, va
                  f"/api/v1/tables/container_stats?{tag}={value},{value}x&limit=10"):
         _, told = many(path)
         assert f"container_stats_series_{tag}_idx" in told, told[-6000:]
+
+
+KEPT = ["/api/v1/stats/latest", f"/api/v1/containers/{ONE}/stats?from=now-1h", f"/api/v1/logs?container={ONE}&limit=50",
+        f"/api/v1/events?container={ONE}&limit=50"]
+
+
+@pytest.mark.parametrize("path", KEPT)
+def test_a_plan_is_kept_and_leaves_out_partitions_when_it_begins(plans, path):
+    _, told = plans(path)
+    assert "Subplans Removed" in told, told[-6000:]
+    # As its rows lie, until there are enough: what is sorted first is read first, all of it.
+    assert not re.search(r"Limit .*\n\s+->  Sort .*\n.*\n\s+->  Append", told), told[-6000:]
+
+
+def test_over_more_partitions_than_a_month_has_days_each_question_is_planned(server, plans):
+    server.sql("select tally.make_partitions('container_events_rows', now() - interval '50 days', now())")
+    server.sql("select pg_terminate_backend(pid, 30000) from pg_stat_activity where application_name = 'tallyd reader'")
+    for path in KEPT:
+        _, told = plans(path)
+        assert "Index Scan" in told and "Subplans Removed" not in told, told[-6000:]

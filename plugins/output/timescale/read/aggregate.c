@@ -67,7 +67,7 @@ static int aggregate_ask_list(struct aggregate *a, struct aggregate_sql *list, P
 	struct pg_statement statements[N];
 	struct pg_params params;
 	PGresult *results[N];
-	int r = readers_begin(a->pg, &begin, statements);
+	int r = readers_begin(a->pg, READERS_PLANS_KEPT, &begin, statements);
 	if (r == 0)
 		r = parameters_get(a->pg->ctx, &list->parameters, &params);
 	if (r < 0)
@@ -233,7 +233,7 @@ static int aggregate_start(struct aggregate *a)
 		if (a->totals.rates && piece->level == LEVEL_ROWS)
 			aggregate_sql_before(aggregate_add(a, asked, &a->before[i]), piece);
 	}
-	int r = a->paged ? 0 : aggregate_ask(a, asked);
+	int r = a->paged ? readers_plan_anew(a->pg) : aggregate_ask(a, asked);
 	for (uint32_t i = 0; r == 0 && a->paged && i < asked->n; i++)
 		r = row_stream_open(asked->streams[i], a->pg, i, &asked->statements[i].sql,
 				    &asked->statements[i].parameters);

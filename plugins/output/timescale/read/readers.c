@@ -22,6 +22,19 @@
 #define READERS_TIMEOUT CLOCK_MINUTE /* no query's deadline is this far */
 #define READERS_MORE (100 * CLOCK_MS)
 
+/*
+ * A statement that stays prepared is planned once, and not for each question: over partitions that
+ * takes several times as long as running it.  Such a plan leaves out partitions when it begins,
+ * which takes a lock and up to 8 µs for each that there is, and 14 to 70 KiB of the server's
+ * memory: so only for a month of days (docs/performance.md).  It does not know how long a range is,
+ * takes it for short, and would sort what lies in order: so no sort where there is another way.
+ */
+#define READERS_PLANS                                                                              \
+	"do $$ begin if not exists (select from pg_inherits i join pg_class c on c.oid = "         \
+	"i.inhparent join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'tally' "     \
+	"group by c.oid having count(*) > 40) then perform set_config('plan_cache_mode', "         \
+	"'force_generic_plan', false), set_config('enable_sort', 'off', false); end if; end $$; "
+
 void readers_init(struct readers *readers, struct tally_ctx *ctx, const char *conninfo, uint32_t n,
 		  int interrupt_fd)
 {
@@ -63,7 +76,7 @@ static int readers_open(struct readers *readers, struct pg_connection *pg)
 		return tally_fail(readers->ctx, ENOTCONN, "the database cannot be reached");
 	int r = pg_open_secret(
 		pg, readers->option, readers->conninfo,
-		PG_SETUP_VANISHED
+		PG_SETUP_VANISHED READERS_PLANS
 		"set timezone = 'UTC'; set application_name = 'tallyd reader'; set jit = off; "
 		"set idle_in_transaction_session_timeout = '1min'");
 	if (r < 0)
@@ -109,9 +122,15 @@ void readers_give_back(struct readers *readers, struct pg_connection *pg)
 	connection_pool_give_back(&readers->pool, (uint32_t)(pg - readers->all), pg->conn);
 }
 
-int readers_begin(const struct pg_connection *pg, struct readers_begin *room,
-		  struct pg_statement *ret)
+int readers_begin(const struct pg_connection *pg, enum readers_plans plans,
+		  struct readers_begin *room, struct pg_statement *ret)
 {
+	static const char *const settings[] = {
+		[READERS_PLANS_KEPT] = "select set_config('statement_timeout', $1, true)",
+		[READERS_PLANS_NEW] = "select set_config('statement_timeout', $1, true), "
+				      "set_config('plan_cache_mode', 'auto', true), "
+				      "set_config('enable_sort', 'on', true)",
+	};
 	static const Oid type = PG_TEXT;
 	int64_t left = pg->deadline - READERS_MORE - tally_monotonic(pg->ctx);
 	if (left <= 0)
@@ -122,8 +141,7 @@ int readers_begin(const struct pg_connection *pg, struct readers_begin *room,
 	/* All statements of a query see one state: watermarks and rows have to agree.  The server's
 	 * own timeout besides ours, so that it stops where a cancel does not arrive. */
 	ret[0] = (struct pg_statement){"begin isolation level repeatable read read only", NULL};
-	ret[1] = (struct pg_statement){"select set_config('statement_timeout', $1, true)",
-				       &room->params};
+	ret[1] = (struct pg_statement){settings[plans], &room->params};
 	return 0;
 }
 
@@ -132,10 +150,15 @@ int readers_begin_now(struct pg_connection *pg)
 	struct readers_begin room;
 	struct pg_statement statements[READERS_BEGIN];
 	PGresult *results[READERS_BEGIN];
-	int r = readers_begin(pg, &room, statements);
+	int r = readers_begin(pg, READERS_PLANS_NEW, &room, statements);
 	if (r == 0)
 		r = pg_ask(pg, statements, READERS_BEGIN, results);
 	for (int i = 0; r == 0 && i < READERS_BEGIN; i++)
 		PQclear(results[i]);
 	return r;
+}
+
+int readers_plan_anew(struct pg_connection *pg)
+{
+	return pg_exec(pg, "set local plan_cache_mode = 'auto'; set local enable_sort = on");
 }

@@ -29,6 +29,9 @@ void readers_close(struct readers *readers); /* nobody has taken one */
 int readers_take(struct readers *readers, int64_t deadline, struct pg_connection **ret);
 void readers_give_back(struct readers *readers, struct pg_connection *pg);
 
+/* How a transaction's statements are planned: those that stay prepared once, or each by itself, as
+ * is right for those that do not. */
+enum readers_plans { READERS_PLANS_KEPT, READERS_PLANS_NEW };
 /* The transaction, as the first two statements of a pg_ask(); room: what they point to. */
 enum { READERS_BEGIN = 2 };
 struct readers_begin {
@@ -37,9 +40,11 @@ struct readers_begin {
 	int length;
 	struct pg_params params;
 };
-int readers_begin(const struct pg_connection *pg, struct readers_begin *room,
-		  struct pg_statement *ret);
-/* Or by itself. */
+int readers_begin(const struct pg_connection *pg, enum readers_plans plans,
+		  struct readers_begin *room, struct pg_statement *ret);
+/* Or by itself, for statements that are not prepared. */
 int readers_begin_now(struct pg_connection *pg);
+/* What follows in a transaction that began with READERS_PLANS_KEPT. */
+int readers_plan_anew(struct pg_connection *pg);
 
 #endif

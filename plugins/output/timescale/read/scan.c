@@ -179,7 +179,7 @@ static int scan_few(struct scan *scan, struct pg_connection *pg, const struct pg
 	struct readers_begin begin;
 	struct pg_statement statements[N] = {
 		[ROWS] = {scan->sql.data, params}, [COMMIT] = {"commit", NULL}};
-	int r = readers_begin(pg, &begin, statements);
+	int r = readers_begin(pg, READERS_PLANS_KEPT, &begin, statements);
 	return r < 0 ? r : pg_ask_rows(pg, statements, N, ROWS, scan_row, scan);
 }
 

@@ -100,7 +100,7 @@ static int ranges_ask(struct pg_connection *pg, const struct bound_query *bound,
 	if (r == 0 && sql.failed)
 		r = tally_fail(pg->ctx, ENOMEM, "no memory");
 	if (r == 0)
-		r = readers_begin(pg, &begin, statements);
+		r = readers_begin(pg, READERS_PLANS_NEW, &begin, statements);
 	statements[WITHOUT] = (struct pg_statement){sql.data, &params};
 	if (r == 0)
 		r = pg_ask(pg, statements, N, results);
