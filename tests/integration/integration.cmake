@@ -37,6 +37,7 @@ tallyd_integration_test(images)
 tallyd_integration_test(alert_rules BESIDE)
 tallyd_integration_test(notify BESIDE)
 tallyd_integration_test(self BESIDE)
+tallyd_integration_test(effects BESIDE)
 
 # Plugins that break the rules, for `tallyd plugins test`.  Made as others make theirs: without
 # sanitizers.

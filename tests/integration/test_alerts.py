@@ -26,6 +26,7 @@ links = {dir}/nobody
 links = {dir}/nobody
 [input.markers]
 [input.self]
+[input.effects]
 [input.exec]
 command = /bin/true
 [output.exec]

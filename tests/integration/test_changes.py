@@ -172,6 +172,16 @@ LEAKS = "while true; do head -c 200000 /dev/zero >>/dev/shm/x; echo level=error 
 ERRORS = """
 [alert.errors]
 when = count(container_logs over 5s where level = error) > 3 by service
+
+[input.effects]
+window = 12s
+kinds = image
+interval = 1s
+
+[alert.worse]
+when = change_effects.verdict = worse over 24h by service
+tell = summary
+summary = a change made it worse
 """
 
 
@@ -213,8 +223,14 @@ class Deployments:
         text = self.daemon.call("diff", "shop/web", "--window", "12s").stdout
         return all(any(line.startswith(wanted) for line in text.splitlines()) for wanted in lines)
 
-    def alerts(self):
-        return [state for state, in self.daemon.sql("select state from alerts where rule = 'errors' order by time")]
+    def alerts(self, rule="errors"):
+        return [state for state, in self.daemon.sql("select state from alerts where rule = ? order by time", rule)]
+
+    def judged(self):
+        """What alerts and lists say of the images' changes, in order."""
+        told = [text for text, in self.daemon.sql("select summary from alerts where rule = 'worse' order by time")]
+        rows = self.daemon.json("/api/v1/tables/change_effects")["data"]
+        return told, sorted(rows, key=lambda row: row["time"])
 
 
 def test_a_deployment_that_leaks_is_told_and_so_is_its_rollback(tallyd, engine):
@@ -226,11 +242,20 @@ def test_a_deployment_that_leaks_is_told_and_so_is_its_rollback(tallyd, engine):
     shop.daemon.wait(lambda: shop.says("  image web:1 → web:2", "worse   memory grows by ", "worse   error lines 0/min → ", "new in its log:"),
                      "so it is in words")
     shop.daemon.wait(lambda: shop.alerts() == ["firing"], "the alert fires")
+    shop.daemon.wait(lambda: shop.alerts("worse") == ["firing"], "so does the one on what the change did", 60)
     shop.deploy("web:1")
     shop.daemon.wait(lambda: shop.told("better", "vanished"), "the opposite is told", 120)
     shop.daemon.wait(lambda: shop.says("  image web:2 → web:1", "better  memory grows by ", "better  error lines ", "no longer in its log:"),
                      "so it is in words")
     shop.daemon.wait(lambda: shop.alerts() == ["firing", "resolved"], "the alert is over, and fired once")
+    shop.daemon.wait(lambda: shop.alerts("worse") == ["firing", "resolved"], "so is the one on what the change did", 60)
+    told, rows = shop.judged()
+    assert told[0].startswith("shop/web: a change made it worse: image web:1 → web:2: worse (") and "memory_growth " in told[0]
+    assert "lines_error 0/min → " in told[0] and told[1].startswith("shop/web: a change made it worse is over: image web:2 → web:1: better (")
+    assert [(row["verdict"], row["window"], row["service"]) for row in rows] == [("worse", 12, "shop/web"), ("better", 12, "shop/web")]
+    assert rows[0]["measures"]["lines_error"]["verdict"] == "worse" and rows[0]["measures"]["lines_error"]["before"] == 0
+    changes = {row["id"] for row in shop.daemon.json("/api/v1/changes?kind=image")["data"]}
+    assert {row["change"] for row in rows} == changes and shop.daemon.metric("tallyd_effects_judged_total") == len(rows)
 
 
 def test_another_engine_or_kernel_and_a_reboot_are_changes_of_the_host(tallyd, fake_engine):

@@ -69,10 +69,11 @@ static int note(void *arg, const struct engine_change *change)
 	if (change->has_value)
 		snprintf(scene->said + len, sizeof(scene->said) - len, " %g", change->value);
 	len = strlen(scene->said);
-	snprintf(scene->said + len, sizeof(scene->said) - len, "%s; ",
+	snprintf(scene->said + len, sizeof(scene->said) - len, "%s%s%s; ",
 		 change->told                                             ? ""
 		 : change->phase.name == PHASE_FIRING || change->resolved ? " (muted)"
-									  : "");
+									  : "",
+		 change->told_text ? ": " : "", change->told_text ? change->told_text : "");
 	return 0;
 }
 
@@ -624,6 +625,41 @@ static void a_full_disk_is_full_in_no_time(void **state)
 	end(&scene);
 }
 
+static void a_newest_row_says_nothing_beyond_its_window(void **state)
+{
+	struct scene scene;
+	(void)state;
+	begin(&scene, "health = unhealthy over 10min", NULL, 10);
+	struct tally_ctx *ctx = fake_host_ctx(scene.host);
+	show(&scene,
+	     fixture_info_row(ctx, scene.now - CLOCK_HOUR, "old", "running", "unhealthy", NULL));
+	show(&scene,
+	     fixture_info_row(ctx, scene.now - CLOCK_MINUTE, "web", "running", "unhealthy", NULL));
+	look(&scene);
+	expect(&scene, "web firing; ");
+	passes(&scene, 530);
+	expect(&scene, "");
+	passes(&scene, 30);
+	expect(&scene, "web resolved; ");
+	end(&scene);
+}
+
+static void what_the_newest_matching_row_says_is_told(void **state)
+{
+	struct scene scene;
+	(void)state;
+	begin(&scene, "count(container_logs where level = error) > 1", NULL, 10);
+	snprintf(scene.rule->tell, sizeof(scene.rule->tell), "message");
+	struct tally_ctx *ctx = fake_host_ctx(scene.host);
+	passes(&scene, 60);
+	show(&scene, fixture_logs_row(ctx, scene.now, "web", "error", "first"));
+	show(&scene, fixture_logs_row(ctx, scene.now + 1, "web", "error", "disk\nfull"));
+	show(&scene, fixture_logs_row(ctx, scene.now + 2, "web", "info", "fine"));
+	look(&scene);
+	expect(&scene, "web firing 2: disk full; ");
+	end(&scene);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -649,6 +685,8 @@ int main(void)
 		cmocka_unit_test(a_disk_that_fills_is_told_of_until_it_is_cleaned_up),
 		cmocka_unit_test(neither_noise_nor_a_sawtooth_nor_a_slow_disk_is_told_of),
 		cmocka_unit_test(a_full_disk_is_full_in_no_time),
+		cmocka_unit_test(a_newest_row_says_nothing_beyond_its_window),
+		cmocka_unit_test(what_the_newest_matching_row_says_is_told),
 		cmocka_unit_test(what_a_store_tells_again_and_again_counts_once),
 		cmocka_unit_test(a_container_that_runs_is_not_the_one_that_had_its_name_before),
 	};

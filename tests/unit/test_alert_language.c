@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "keep/quiet.h"
 #include "language/parse.h"
-#include "language/value.h"
+#include "value_show.h"
 #include "test.h"
 
 static void a_rule_on_a_metric_is_understood(void **state)
@@ -207,6 +207,36 @@ static void a_mistake_is_explained_where_it_stands(void **state)
 	}
 }
 
+static void the_newest_row_may_age(void **state)
+{
+	struct rule *rule = fixture_rule("health = unhealthy over 1h for 2min by service", NULL);
+	(void)state;
+	assert_true(rule->ages && rule_has_window(rule));
+	assert_int_equal(rule->window, CLOCK_HOUR);
+	assert_int_equal(rule->when_for, 2 * CLOCK_MINUTE);
+	rule_destroy(rule);
+	rule = fixture_rule("health = unhealthy", NULL);
+	assert_false(rule->ages || rule_has_window(rule));
+	rule_destroy(rule);
+}
+
+static void what_is_told_is_a_text_of_the_rules_table(void **state)
+{
+	struct rule *rule = fixture_rule("count(container_logs) > 1", NULL);
+	struct names names;
+	struct error error;
+	(void)state;
+	fixture_names(&names);
+	assert_int_equal(parse_tell("message", &names, rule, &error), 0);
+	assert_string_equal(rule->tell, "message");
+	assert_int_equal(parse_tell("mesage", &names, rule, &error), -EINVAL);
+	assert_string_equal(error.text, "tell: container_logs has no column mesage (did you mean "
+					"message?)");
+	assert_int_equal(parse_tell("sequence", &names, rule, &error), -EINVAL);
+	assert_string_equal(error.text, "tell: sequence is not a text");
+	rule_destroy(rule);
+}
+
 static void a_column_of_several_tables_wants_the_table_too(void **state)
 {
 	struct names names;
@@ -233,6 +263,8 @@ static void values_are_shown_as_people_write_them(void **state)
 	assert_string_equal(text, "2.5s");
 	value_show(7260, "s", text, sizeof(text));
 	assert_string_equal(text, "2.02h");
+	value_show(1610612736, "bytes/h", text, sizeof(text));
+	assert_string_equal(text, "1.5Gi/h");
 	value_show(12, NULL, text, sizeof(text));
 	assert_string_equal(text, "12");
 }
@@ -294,6 +326,8 @@ int main(void)
 		cmocka_unit_test(the_end_of_an_alert_may_have_a_threshold_of_its_own),
 		cmocka_unit_test(what_has_no_container_is_about_hosts),
 		cmocka_unit_test(a_mistake_is_explained_where_it_stands),
+		cmocka_unit_test(the_newest_row_may_age),
+		cmocka_unit_test(what_is_told_is_a_text_of_the_rules_table),
 		cmocka_unit_test(a_column_of_several_tables_wants_the_table_too),
 		cmocka_unit_test(values_are_shown_as_people_write_them),
 		cmocka_unit_test(quiet_times_are_hours_days_or_a_date),

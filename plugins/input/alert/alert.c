@@ -173,6 +173,9 @@ static const struct tally_option alert_options[] = {
 	 .accepts = "info|warning|critical", .help = "How bad it is"},
 	{OPTION(summary), .type = TALLY_OPT_STRING,
 	 .help = "What messages say in place of the condition's text"},
+	{OPTION(tell), .type = TALLY_OPT_STRING,
+	 .help = "A text column of its table: messages end with what the newest row has there, of "
+		 "those that fulfil the conditions or, without a function, of all"},
 	{OPTION(silence), .type = TALLY_OPT_LIST,
 	 .help = "Subjects of which notifiers hear nothing: patterns such as test-*"},
 	{OPTION(quiet), .type = TALLY_OPT_STRING,

@@ -12,7 +12,7 @@
 #include "keep/quiet.h"
 
 struct alert_config {
-	const char *when, *clear, *summary, *quiet;
+	const char *when, *clear, *summary, *tell, *quiet;
 	const char *const *silence;
 	struct tally_store *store; /* NULL: there is none */
 	int64_t severity;          /* index in info|warning|critical */

@@ -11,13 +11,13 @@
 #include "alert.h"
 #include "alert_table.h"
 #include "language/rule.h"
-#include "language/value.h"
+#include "value_show.h"
 
-enum { SUMMARY_SIZE = 700, POSITION_SIZE = 32 };
+enum { SUMMARY_SIZE = 1100, POSITION_SIZE = 32 };
 
 static const char *const severities[] = {"info", "warning", "critical"};
 
-/* "web: avg(cpu_percent) > 90 for 5min, now 97.3%" */
+/* "web: avg(cpu_percent) > 90 for 5min, now 97.3%", and behind a colon what a row says */
 static void summarize(const struct alert *alert, const struct outbox_item *item, char *ret,
 		      size_t size)
 {
@@ -29,8 +29,8 @@ static void summarize(const struct alert *alert, const struct outbox_item *item,
 		snprintf(now, sizeof(now), ", now %s%s", value,
 			 rule->function == RULE_RATE ? " per second" : "");
 	}
-	snprintf(ret, size, "%s: %.*s%s%s", item->subject, RULE_TEXT_SIZE, what,
-		 item->resolved ? " is over" : "", now);
+	snprintf(ret, size, "%s: %.*s%s%s%s%s", item->subject, RULE_TEXT_SIZE, what,
+		 item->resolved ? " is over" : "", now, *item->tell ? ": " : "", item->tell);
 }
 
 static void put_text(struct alert *alert, struct tally_batch *batch, struct tally_cell *row,

@@ -13,9 +13,9 @@
 #include "base/clock.h"
 #include "base/json_writer.h"
 #include "base/rfc3339.h"
-#include "language/value.h"
 #include "past/past.h"
 #include "past/replay.h"
+#include "value_show.h"
 
 /* ---- At the start ------------------------------------------------------------ */
 

@@ -26,12 +26,13 @@ struct polling {
 
 /* ---- Asking ------------------------------------------------------------------ */
 
-/* Whoever was heard of within a day can be missed. */
+/* Whoever was heard of within a day can be missed.  The newest rows of a window are few, and may
+ * reach the store late. */
 static int64_t poll_from(const struct polling *polling, int64_t now)
 {
 	const struct rule *rule = polling->alert->rule;
 	int64_t first = now - (rule->function == RULE_SILENCE ? poll_silence : rule->window);
-	int64_t next = polling->read_to - poll_overlap;
+	int64_t next = rule->ages ? 0 : polling->read_to - poll_overlap;
 	return next > first ? next : first;
 }
 

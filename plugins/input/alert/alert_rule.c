@@ -21,8 +21,16 @@ static int parse(struct tally_ctx *ctx, const struct alert_config *config,
 		 const struct names *names, struct rule **ret)
 {
 	struct error error;
-	int r = parse_rule(config->when, config->clear, names, ret, &error);
-	return r < 0 ? tally_fail(ctx, error.code, "%s", error.text) : 0;
+	struct rule *rule = NULL;
+	int r = parse_rule(config->when, config->clear, names, &rule, &error);
+	if (r == 0)
+		r = parse_tell(config->tell, names, rule, &error);
+	if (r == 0) {
+		*ret = rule;
+		return 0;
+	}
+	rule_destroy(rule);
+	return tally_fail(ctx, error.code, "%s", error.text);
 }
 
 int alert_read_rule(struct tally_ctx *ctx, const struct alert_config *config, struct rule **ret,

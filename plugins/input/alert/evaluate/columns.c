@@ -25,6 +25,7 @@ bool columns_find(const struct tally_table *table, const struct rule *rule, stru
 	ret->service = columns_place(table, "service");
 	ret->measured = columns_place(table, rule->column);
 	ret->size = columns_place(table, rule->size);
+	ret->tell = columns_place(table, rule->tell);
 	ret->gone = ret->order = COLUMNS_NONE;
 	for (uint32_t i = 0; i < table->n_columns; i++) {
 		if (table->columns[i].role == TALLY_GONE)
@@ -40,7 +41,8 @@ bool columns_find(const struct tally_table *table, const struct rule *rule, stru
 			return false;
 	}
 	return (!rule->column[0] || ret->measured != COLUMNS_NONE) &&
-	       (!rule->size[0] || ret->size != COLUMNS_NONE);
+	       (!rule->size[0] || ret->size != COLUMNS_NONE) &&
+	       (!rule->tell[0] || ret->tell != COLUMNS_NONE);
 }
 
 bool columns_number(const struct columns *columns, int32_t place, const struct tally_cell *row,

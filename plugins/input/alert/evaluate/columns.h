@@ -14,7 +14,7 @@ enum { COLUMNS_TAGS = 16, COLUMNS_NONE = -1 };
 
 struct columns {
 	const struct tally_table *table;
-	int32_t host, container_id, name, service, gone, order, measured, size;
+	int32_t host, container_id, name, service, gone, order, measured, size, tell;
 	int32_t conditions[RULE_CONDITIONS];
 	int32_t tags[COLUMNS_TAGS];
 	unsigned n_tags;

@@ -31,7 +31,7 @@ struct engine *engine_create(const struct engine_setup *setup)
 	engine->identities.max = SERIES_PER_SUBJECT * setup->max_subjects;
 	engine->wants_identities = rule->by == RULE_BY_SERVICE || rule->by == RULE_BY_PROJECT;
 	engine->wants_running = rule->function == RULE_SILENCE && rule->by == RULE_BY_CONTAINER;
-	engine->keeps_series = rule->function == RULE_NEWEST;
+	engine->keeps_series = rule->function == RULE_NEWEST && !rule->ages;
 	return engine;
 }
 
@@ -75,7 +75,8 @@ static void pass_on(struct look *look, const struct subject *subject, const stru
 					     .has_value = seen->has_value,
 					     .value = seen->value,
 					     .since = since,
-					     .time = time};
+					     .time = time,
+					     .told_text = subject->tell};
 	int r = look->change(look->arg, &change);
 	if (r != 0)
 		look->result = r;
@@ -140,9 +141,9 @@ static void expire(struct look *look)
 	if (look->now - engine->expired < expire_every && look->now >= engine->expired)
 		return;
 	engine->expired = look->now;
-	/* A sum is of values that are not older than the window. */
-	int64_t idle = engine->rule->function == RULE_SUM ? engine->rule->window
-							  : engine_idle(engine->rule);
+	/* What is older than the window is not in a sum, and is no newest row. */
+	bool ages = engine->rule->function == RULE_SUM || engine->rule->ages;
+	int64_t idle = ages ? engine->rule->window : engine_idle(engine->rule);
 	subjects_expire_series(&engine->subjects, look->now - idle, engine->keeps_series);
 	subjects_drop(&engine->subjects, drop, look);
 }

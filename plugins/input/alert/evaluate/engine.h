@@ -22,6 +22,7 @@ struct engine_change {
 	bool has_value, told;
 	double value;
 	int64_t since, time;
+	const char *told_text; /* what the rule's `tell` names; NULL: nothing */
 };
 typedef int engine_change_fn(void *arg, const struct engine_change *change);
 

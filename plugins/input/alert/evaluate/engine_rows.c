@@ -3,10 +3,12 @@
  * does it add.  On the thread of the input that emits it, so no more than a few hundred
  * instructions and no allocation for a subject that is known.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/utf8.h"
 #include "evaluate/engine_parts.h"
 
 /* Rows of a container that container_info has not named yet wait no longer than this. */
@@ -160,6 +162,23 @@ static void add_match(const struct engine *engine, const struct columns *at,
 		note_newest(engine, at, row, subject);
 }
 
+/* Messages are lines. */
+static void note_tell(const struct columns *at, const struct tally_cell *row,
+		      struct subject *subject)
+{
+	struct span text = span_of(row, at->tell);
+	if (!text.text)
+		return;
+	if (!subject->tell)
+		subject->tell = malloc(SUBJECT_TELL);
+	if (!subject->tell)
+		return;
+	size_t len = utf8_bound(text.text, text.len, SUBJECT_TELL - 1);
+	for (size_t i = 0; i < len; i++)
+		subject->tell[i] = (unsigned char)text.text[i] < ' ' ? ' ' : text.text[i];
+	subject->tell[len] = '\0';
+}
+
 static void add_row(struct engine *engine, const struct columns *at, const struct tally_cell *row,
 		    struct series *series, int64_t time)
 {
@@ -192,6 +211,8 @@ static bool is_late(const struct engine *engine, const struct series *series, in
 		    int64_t now)
 {
 	enum rule_function function = engine->rule->function;
+	if (engine->rule->ages && time <= now - engine->rule->window)
+		return true;
 	if (function == RULE_NEWEST || function == RULE_SUM || function == RULE_RATE)
 		return time < series->time;
 	return function != RULE_SILENCE && time <= now - engine->rule->window;
@@ -235,6 +256,7 @@ static void watch_row(struct engine *engine, const struct columns *at, const str
 	if (is_known(engine, series, time, order) || is_late(engine, series, time, now))
 		return;
 	add_row(engine, at, row, series, time);
+	note_tell(at, row, subject);
 	if (time > series->time)
 		series->time = time;
 	if (time > subject->last_row)

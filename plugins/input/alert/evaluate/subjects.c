@@ -14,6 +14,7 @@ static void subject_free(struct subject *subject)
 	free(subject->host);
 	free(subject->text);
 	free(subject->ring);
+	free(subject->tell);
 	free(subject);
 }
 

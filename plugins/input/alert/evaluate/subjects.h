@@ -13,6 +13,9 @@
 #include "evaluate/phase.h"
 #include "evaluate/ring.h"
 
+/* Of a row's text, for messages. */
+enum { SUBJECT_TELL = 400 };
+
 struct subject {
 	uint64_t hash;
 	char *host, *text;
@@ -27,6 +30,7 @@ struct subject {
 	bool has_newest, known; /* known: a row has come since the start */
 	bool gone;              /* of silence: it does not run, and has a right to be silent */
 	int64_t gone_as_of;     /* time of the row that said whether it runs */
+	char *tell;             /* SUBJECT_TELL bytes; NULL: there is nothing to tell */
 	uint32_t n_series;
 	bool dirty; /* in the list of those to look at */
 	struct subject *next_dirty;

@@ -52,8 +52,10 @@ static int make_room(struct outbox *outbox)
 int outbox_add_numbered(struct outbox *outbox, const struct engine_change *change,
 			uint64_t sequence)
 {
+	const char *told = change->told_text ? change->told_text : "";
 	size_t host = strlen(change->host) + 1, subject = strlen(change->subject) + 1;
-	char *texts = malloc(host + subject);
+	size_t tell = strlen(told) + 1;
+	char *texts = malloc(host + subject + tell);
 	int r = texts ? make_room(outbox) : -ENOMEM;
 	if (r < 0) {
 		free(texts);
@@ -61,9 +63,11 @@ int outbox_add_numbered(struct outbox *outbox, const struct engine_change *chang
 	}
 	memcpy(texts, change->host, host);
 	memcpy(texts + host, change->subject, subject);
+	memcpy(texts + host + subject, told, tell);
 	outbox->items[outbox->n++] = (struct outbox_item){.sequence = sequence,
 							  .host = texts,
 							  .subject = texts + host,
+							  .tell = texts + host + subject,
 							  .phase = change->phase.name,
 							  .told = change->told,
 							  .resolved = change->resolved,

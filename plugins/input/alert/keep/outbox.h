@@ -15,7 +15,7 @@ enum { OUTBOX_MAX = 10000 };
 
 struct outbox_item {
 	uint64_t sequence;
-	char *host, *subject; /* one allocation, host's */
+	char *host, *subject, *tell; /* one allocation, host's; tell: "": nothing */
 	enum phase_name phase;
 	bool told, resolved, has_value;
 	double value;

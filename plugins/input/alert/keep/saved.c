@@ -22,6 +22,7 @@ enum saved_column {
 	SAVED_TOLD,
 	SAVED_RESOLVED,
 	SAVED_VALUE,
+	SAVED_TELL,
 	SAVED_COLUMNS
 };
 
@@ -35,6 +36,7 @@ static const struct tally_column saved_columns[SAVED_COLUMNS] = {
 	[SAVED_TOLD] = {.name = "told", .type = TALLY_BOOL},
 	[SAVED_RESOLVED] = {.name = "resolved", .type = TALLY_BOOL},
 	[SAVED_VALUE] = {.name = "value", .type = TALLY_REAL},
+	[SAVED_TELL] = {.name = "tell", .type = TALLY_TEXT},
 };
 
 static const struct tally_table saved_table = {.name = "alert_state",
@@ -42,7 +44,7 @@ static const struct tally_table saved_table = {.name = "alert_state",
 					       .columns = saved_columns,
 					       .n_columns = SAVED_COLUMNS,
 					       .kind = TALLY_STATE,
-					       .revision = 1};
+					       .revision = 2};
 
 /* ---- Writing ----------------------------------------------------------------- */
 
@@ -69,6 +71,9 @@ static int collect(void *arg, const struct engine_change *change, uint64_t seque
 	tally_put_int(row, SAVED_RESOLVED, change->resolved);
 	if (change->has_value)
 		tally_put_real(row, SAVED_VALUE, change->value);
+	if (change->told_text)
+		tally_put_text(ctx, batch, row, SAVED_TELL, change->told_text,
+			       strlen(change->told_text));
 	return 0;
 }
 
@@ -94,7 +99,8 @@ struct tally_batch *saved_collect(struct tally_ctx *ctx, const struct engine *en
 						     .has_value = item->has_value,
 						     .value = item->value,
 						     .since = item->since,
-						     .time = item->time};
+						     .time = item->time,
+						     .told_text = item->tell};
 		r = collect(&collecting, &change, item->sequence);
 	}
 	if (r == 0)
@@ -118,6 +124,8 @@ static int restore(const struct tally_cell *row, struct engine *engine, struct o
 {
 	auto_free char *host = strndup(row[SAVED_HOST].text, row[SAVED_HOST].len);
 	auto_free char *subject = strndup(row[SAVED_SUBJECT].text, row[SAVED_SUBJECT].len);
+	const struct tally_cell *text = &row[SAVED_TELL];
+	auto_free char *tell = text->set ? strndup(text->text, text->len) : NULL;
 	int64_t phase = row[SAVED_PHASE].i;
 	if (!host || !subject)
 		return -ENOMEM;
@@ -134,7 +142,8 @@ static int restore(const struct tally_cell *row, struct engine *engine, struct o
 		.has_value = row[SAVED_VALUE].set,
 		.value = row[SAVED_VALUE].set ? row[SAVED_VALUE].f : 0,
 		.since = row[SAVED_SINCE].i,
-		.time = row[SAVED_TIME].i};
+		.time = row[SAVED_TIME].i,
+		.told_text = tell};
 	if (row[SAVED_SEQUENCE].i > 0)
 		return outbox_add_numbered(outbox, &change, (uint64_t)row[SAVED_SEQUENCE].i);
 	return engine_restore(engine, &change);

@@ -289,7 +289,9 @@ static int take_test(struct parse *parse)
 	if (is_call(parse))
 		return take_call(parse);
 	parse->rule->function = RULE_NEWEST;
-	return take_conditions(parse, TALLY_STATE);
+	int r = take_conditions(parse, TALLY_STATE);
+	parse->rule->ages = tokens_is(&parse->tokens, "over");
+	return r < 0 || !parse->rule->ages ? r : take_over(parse);
 }
 
 static int take_for(struct parse *parse, int64_t *ret)
@@ -415,4 +417,22 @@ int parse_rule(const char *when, const char *clear, const struct names *names, s
 	else
 		*ret = parse.rule;
 	return r;
+}
+
+int parse_tell(const char *column, const struct names *names, struct rule *rule,
+	       struct error *error)
+{
+	if (!column || !*column)
+		return 0;
+	const struct tally_table *table = names_table(names, rule->table);
+	const struct tally_column *found = table ? names_column(table, column) : NULL;
+	const char *near = names_near_column(names, table, column);
+	if (!found)
+		return error_set(error, EINVAL, "tell: %s has no column %s%s%s%s", rule->table,
+				 column, near ? " (did you mean " : "", near ? near : "",
+				 near ? "?)" : "");
+	if (found->type != TALLY_TEXT)
+		return error_set(error, EINVAL, "tell: %s is not a text", column);
+	snprintf(rule->tell, RULE_NAME_SIZE, "%s", column);
+	return 0;
 }

@@ -23,7 +23,7 @@ const char *rule_unit(const struct rule *rule)
 
 bool rule_has_window(const struct rule *rule)
 {
-	return rule->function > RULE_SILENCE;
+	return rule->function > RULE_SILENCE || rule->ages;
 }
 
 bool rule_needs_info(const struct rule *rule)

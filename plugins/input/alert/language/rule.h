@@ -15,7 +15,7 @@ struct pattern;
 enum { RULE_NAME_SIZE = 49, RULE_CONDITIONS = 8, RULE_TEXT_SIZE = 256 };
 
 enum rule_function {
-	RULE_NEWEST,  /* the newest row fulfils the conditions */
+	RULE_NEWEST, /* the newest row fulfils the conditions, unless it is older than the window */
 	RULE_SILENCE, /* no rows come */
 	RULE_AVG,
 	RULE_MIN,
@@ -64,8 +64,10 @@ struct rule {
 	char table[RULE_NAME_SIZE];
 	char column[RULE_NAME_SIZE]; /* what is aggregated; "": rows */
 	char size[RULE_NAME_SIZE];   /* of RULE_FULL_IN: what there is at most; else "" */
+	char tell[RULE_NAME_SIZE];   /* a text of a row, for messages; "": none */
 	const char *unit;            /* of what is compared, as declared; NULL: none */
 	int64_t window;
+	bool ages; /* of RULE_NEWEST: there is a window, beyond which a row says nothing */
 	struct rule_threshold when;
 	int64_t when_for;
 	bool has_clear;
@@ -80,7 +82,7 @@ void rule_destroy(struct rule *rule); /* NULL is fine */
 
 /* Of the value that it compares; NULL: none. */
 const char *rule_unit(const struct rule *rule);
-/* Does it look at rows within a window, and not at the newest ones? */
+/* Does it look at rows within a window, and not at the newest ones, however old? */
 bool rule_has_window(const struct rule *rule);
 /* Does it go by what container_info says of containers besides its own table? */
 bool rule_needs_info(const struct rule *rule);

@@ -175,34 +175,3 @@ int value_condition(struct tokens *tokens, const struct tally_column *column,
 		return take_bool(tokens, column->name, ret, error);
 	return value_number(tokens, column->unit, column->name, &ret->number, error);
 }
-
-/* ---- Showing ----------------------------------------------------------------- */
-
-static const double show_hours = 2 * 3600; /* seconds from which on they are shown as hours */
-
-static void show_bytes(double value, char *ret, size_t size)
-{
-	static const char *const units[] = {"", "Ki", "Mi", "Gi", "Ti"};
-	unsigned unit = 0;
-	while (fabs(value) >= 1024 && unit < 4) {
-		value /= 1024;
-		unit++;
-	}
-	snprintf(ret, size, "%.4g%s", value, units[unit]);
-}
-
-void value_show(double value, const char *unit, char *ret, size_t size)
-{
-	if (is_unit(unit, "bytes"))
-		show_bytes(value, ret, size);
-	else if (is_unit(unit, "ns"))
-		snprintf(ret, size, "%.4gs", value / (double)CLOCK_SECOND);
-	else if (is_unit(unit, "s") && value >= show_hours)
-		snprintf(ret, size, "%.3gh", value / 3600);
-	else if (is_unit(unit, "s"))
-		snprintf(ret, size, "%.4gs", value);
-	else if (is_unit(unit, "percent"))
-		snprintf(ret, size, "%.4g%%", value);
-	else
-		snprintf(ret, size, "%.6g", value);
-}

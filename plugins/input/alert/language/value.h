@@ -23,7 +23,4 @@ int value_duration(struct tokens *tokens, int64_t *ret, struct error *error);
 int value_condition(struct tokens *tokens, const struct tally_column *column,
 		    struct rule_condition *ret, struct error *error);
 
-/* A value as a person would write it: 97.3 %, 1.5Gi, 2.5s. */
-void value_show(double value, const char *unit, char *ret, size_t size);
-
 #endif

@@ -14,7 +14,7 @@
 #include "evaluate/columns.h"
 #include "evaluate/identities.h"
 
-enum { PAST_COLUMNS = COLUMNS_TAGS + RULE_CONDITIONS + 10 };
+enum { PAST_COLUMNS = COLUMNS_TAGS + RULE_CONDITIONS + 11 };
 
 static const int64_t past_deadline = 30 * CLOCK_SECOND;
 
@@ -77,7 +77,7 @@ static bool rule_needs(const void *arg, const struct tally_column *column)
 	const struct rule *rule = arg;
 	if (column->role == TALLY_GONE || column->role == TALLY_ORDER ||
 	    is_one_of(column->name, always) || strcmp(column->name, rule->column) == 0 ||
-	    strcmp(column->name, rule->size) == 0)
+	    strcmp(column->name, rule->size) == 0 || strcmp(column->name, rule->tell) == 0)
 		return true;
 	for (unsigned i = 0; i < rule->n_conditions; i++)
 		if (strcmp(column->name, rule->conditions[i].column) == 0)
