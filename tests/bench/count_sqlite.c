@@ -12,7 +12,7 @@
 #include "maintenance/rollup.h"
 #include "maintenance/text_index.h"
 #include "store.h"
-#include "store/log_text.h"
+#include "store/log_text_blocks.h"
 
 enum { ROWS = 1000, EVERY_S = 10, HALF_MINUTES = 10 };
 enum { HALF = COUNTED_CONTAINERS * HALF_MINUTES * 60 / EVERY_S, ALL = 4 * HALF };
@@ -270,7 +270,8 @@ static void count_reading(void)
 
 /* ---- Text ------------------------------------------------------------------------- */
 
-enum { TEXT_A_MINUTE = 256, TEXT_BATCHES = 3 };
+/* Enough for two steps, the first of which warms up, and what waits for more. */
+enum { TEXT_A_MINUTE = 4096, TEXT_BATCHES = 2 * LOG_TEXT_BLOCKS + 1 };
 static struct tally_batch *said[TEXT_BATCHES];
 
 /* As an access log has it, with numbers that are never the same. */
@@ -302,7 +303,7 @@ static void write_said(void *arg)
 	write_batch(said[(*next)++]);
 }
 
-static void index_block(void *arg)
+static void index_blocks(void *arg)
 {
 	int r = text_index_step(store, arg);
 	counted_check(r == 1, fake_host_reason(host));
@@ -317,12 +318,13 @@ static void count_text(const struct tally_table *logs)
 	for (uint32_t i = 0; i < TEXT_BATCHES; i++)
 		said[i] = said_batch(logs, i * LOG_TEXT_LINES);
 	counted("SQLite: a log line, written", LOG_TEXT_LINES, write_said, &next);
-	write_said(&next);
+	while (next < TEXT_BATCHES)
+		write_said(&next);
 	while (r > 0)
 		r = log_lines_step(store, stored, COUNTED_BEGIN + 3 * CLOCK_HOUR, CLOCK_HOUR);
 	counted_check(r == 0, fake_host_reason(host));
-	counted("SQLite: the text of a log line, indexed", LOG_TEXT_LINES, index_block,
-		(void *)(uintptr_t)stored);
+	counted("SQLite: the text of a log line, indexed", LOG_TEXT_BLOCKS * LOG_TEXT_LINES,
+		index_blocks, (void *)(uintptr_t)stored);
 	for (uint32_t i = 0; i < TEXT_BATCHES; i++)
 		tally_batch_drop(ctx, said[i]);
 }

@@ -4,11 +4,15 @@
  * place that is taken, so that a fifth of them are set.  Short grams, of which there are few and of
  * which a search may have only one, have several places each.
  *
+ * Lines repeat each other, so a line is looked at in windows of eight bytes, which overlap: one
+ * that was there a while ago has nothing new, and is a single comparison.
+ *
  * The grams of five bytes are what tells numbers and identifiers apart: a thousand lines have
  * all pairs and triples of digits.  Pure functions over memory of the caller's, any thread.
  */
 #include "store/log_text.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,12 +26,20 @@ enum {
 	LOG_TEXT_LEAST = 8,     /* bytes of a slice */
 	LOG_TEXT_LONG_TESTS = 10,
 	LOG_TEXT_MOST_BYTES = 1 << 20,
+	/* Each gram begins in the first half of a window and is whole in it. */
+	LOG_TEXT_WINDOW = 8,
+	LOG_TEXT_STEP = LOG_TEXT_WINDOW + 1 - LOG_TEXT_LONG,
+	LOG_TEXT_SEEN_BITS = 12,
 };
+#define LOG_TEXT_KNUTH UINT64_C(0x9e3779b97f4a7c15)
 
 struct log_text {
 	size_t lines, bytes;
 	uint64_t slices[LOG_TEXT_SLICES][LOG_TEXT_PLACES / 64];
-	uint64_t pairs[(1 << 16) / 64]; /* of two bytes that are in it, so as to do them once */
+	bool pairs[1 << 16]; /* of two bytes: it is in it, so as to do it once */
+	/* The last ones of each hash: a line has most of its text from the lines before. */
+	uint64_t windows[1 << LOG_TEXT_SEEN_BITS];
+	uint32_t triples[1 << LOG_TEXT_SEEN_BITS]; /* + 1 */
 };
 
 /* Places of a gram of so many bytes. */
@@ -55,7 +67,7 @@ static uint8_t log_text_fold(char c)
  * Programming, 6.4): its upper bits are good, and it is next to nothing beside reading a line. */
 static inline uint64_t log_text_hash(uint64_t gram, uint32_t bytes)
 {
-	return (gram | (uint64_t)bytes << 56) * UINT64_C(0x9e3779b97f4a7c15);
+	return (gram | (uint64_t)bytes << 56) * LOG_TEXT_KNUTH;
 }
 
 /* The 20 bits of a place: the uppermost, those some bits below, … */
@@ -126,10 +138,11 @@ void log_text_ask(const struct bound_query *bound, struct log_text_asked *ret)
 	}
 }
 
-static uint32_t log_text_bit(uint32_t place, uint32_t salt, size_t len)
+/* The place, salted, as a part of 2^32; of that many bits. */
+static inline uint32_t log_text_bit(uint32_t place, uint32_t salt, size_t len)
 {
-	uint32_t salted = place * salt & (LOG_TEXT_PLACES - 1);
-	return (uint32_t)(salted * (len * 8) >> LOG_TEXT_PLACE_BITS);
+	uint32_t salted = place * (salt << (32 - LOG_TEXT_PLACE_BITS));
+	return (uint32_t)((uint64_t)salted * (len * 8) >> 32);
 }
 
 bool log_text_has(const struct log_text_test *test, uint32_t salt, const void *bits, size_t len)
@@ -147,11 +160,6 @@ uint32_t log_text_salt(int64_t from)
 	return (uint32_t)(log_text_hash((uint64_t)(from / CLOCK_MS), 0) >> 48) | 1;
 }
 
-struct log_text *log_text_create(void)
-{
-	return calloc(1, sizeof(struct log_text));
-}
-
 void log_text_destroy(struct log_text *text)
 {
 	free(text);
@@ -162,9 +170,24 @@ void log_text_cleanup(struct log_text **text)
 	log_text_destroy(*text);
 }
 
+static inline uint32_t log_text_window_at(uint64_t window)
+{
+	return (uint32_t)(window * LOG_TEXT_KNUTH >> (64 - LOG_TEXT_SEEN_BITS));
+}
+
 void log_text_clear(struct log_text *text)
 {
 	memset(text, 0, sizeof(*text));
+	/* Nothing was seen yet, also not eight times NUL: a window whose place is elsewhere. */
+	text->windows[log_text_window_at(0)] = 1;
+}
+
+struct log_text *log_text_create(void)
+{
+	struct log_text *text = malloc(sizeof(*text));
+	if (text)
+		log_text_clear(text);
+	return text;
 }
 
 /* Slices lie one behind the other, so the bits of a place are the number of its bit. */
@@ -183,40 +206,86 @@ static inline void log_text_set(struct log_text *text, uint64_t gram, uint32_t b
 }
 
 /* Most pairs have been there before, and with them their bytes. */
-static void log_text_set_pair(struct log_text *text, uint64_t gram)
+static inline void log_text_set_pair(struct log_text *text, uint64_t gram)
 {
-	uint64_t *seen = &text->pairs[(gram & 0xffff) / 64], bit = UINT64_C(1) << gram % 64;
-	if (*seen & bit)
+	bool *seen = &text->pairs[gram & 0xffff];
+	if (*seen)
 		return;
-	*seen |= bit;
+	*seen = true;
 	log_text_set(text, gram >> 8, 1);
 	log_text_set(text, gram, 1);
 	log_text_set(text, gram, 2);
 }
 
-void log_text_add(struct log_text *text, const char *line, size_t len)
+/* And the pair that it begins with.  Triples are few too, but too many to have a place each: the
+ * last ones are kept. */
+static inline void log_text_set_triple(struct log_text *text, uint64_t gram)
+{
+	gram &= log_text_mask(3);
+	uint64_t hash = log_text_hash(gram, 3);
+	uint32_t *seen = &text->triples[hash >> (64 - LOG_TEXT_SEEN_BITS)];
+	if (*seen == gram + 1)
+		return;
+	*seen = (uint32_t)gram + 1;
+	log_text_set_pair(text, gram >> 8);
+	for (uint32_t i = 0; i < log_text_places[3]; i++)
+		log_text_mark(text, hash, i);
+}
+
+/* All letters of a window at once: a byte below 0x80 is a capital one if adding to it carries for
+ * 'A' and does not for what comes after 'Z'. */
+static inline uint64_t log_text_fold_window(uint64_t window)
+{
+	const uint64_t each = UINT64_C(0x0101010101010101);
+	uint64_t low = window & each * 0x7f;
+	uint64_t capital =
+		(low + each * (0x80 - 'A')) & ~(low + each * (0x7f - 'Z')) & ~window & each * 0x80;
+	return window | capital >> 2;
+}
+
+/* The grams that begin in the first half of a window. */
+static inline void log_text_set_window(struct log_text *text, uint64_t window)
+{
+	window = be64toh(log_text_fold_window(window)); /* the first byte uppermost */
+#pragma GCC unroll 4
+	for (uint32_t i = 0; i < LOG_TEXT_STEP; i++, window <<= 8) {
+		log_text_set_triple(text, window >> 40);
+		log_text_set(text, window >> 24, LOG_TEXT_LONG);
+	}
+}
+
+/* All grams of less than a window. */
+static void log_text_set_end(struct log_text *text, const char *end, size_t len)
 {
 	uint64_t gram = 0;
+	if (len == 1)
+		log_text_set(text, log_text_fold(*end), 1);
+	for (size_t i = 0; i < len; i++) {
+		gram = gram << 8 | log_text_fold(end[i]);
+		if (i >= 2)
+			log_text_set_triple(text, gram);
+		if (i >= LOG_TEXT_LONG - 1)
+			log_text_set(text, gram, LOG_TEXT_LONG);
+	}
+	if (len >= 2)
+		log_text_set_pair(text, gram);
+}
+
+void log_text_add(struct log_text *text, const char *line, size_t len)
+{
+	size_t at = 0;
 	text->lines++;
 	text->bytes += len;
-	if (len == 1)
-		log_text_set(text, log_text_fold(*line), 1);
-	for (size_t i = 0; i < len; i++) {
-		gram = gram << 8 | log_text_fold(line[i]);
-		if (i >= 1)
-			log_text_set_pair(text, gram);
-		/* Most of the work, so without the loops that the others go through. */
-		if (i >= 2) {
-			uint64_t hash = log_text_hash(gram & log_text_mask(3), 3);
-			log_text_mark(text, hash, 0);
-			log_text_mark(text, hash, 1);
-		}
-		if (i >= LOG_TEXT_LONG - 1)
-			log_text_mark(
-				text,
-				log_text_hash(gram & log_text_mask(LOG_TEXT_LONG), LOG_TEXT_LONG),
-				0);
+	for (; len - at >= LOG_TEXT_WINDOW; at += LOG_TEXT_STEP) {
+		uint64_t window;
+		memcpy(&window, line + at, sizeof(window));
+		uint64_t *seen = &text->windows[log_text_window_at(window)];
+		if (*seen == window)
+			continue;
+		*seen = window;
+		log_text_set_window(text, window);
 	}
+	log_text_set_end(text, line + at, len - at);
 }
 
 bool log_text_is_too_much(const struct log_text *text)
@@ -224,14 +293,26 @@ bool log_text_is_too_much(const struct log_text *text)
 	return text->lines > LOG_TEXT_MOST_LINES || text->bytes > LOG_TEXT_MOST_BYTES;
 }
 
+/* Bits of a slice, added up in four sums of a word, each of which has room for a quarter of them;
+ * so the compiler can do several words at once, also where the processor is not known. */
+static size_t log_text_taken(const uint64_t slice[LOG_TEXT_PLACES / 64])
+{
+	const uint64_t each = UINT64_C(0x0101010101010101), wide = UINT64_C(0x00ff00ff00ff00ff);
+	uint64_t sums = 0;
+	for (uint32_t i = 0; i < LOG_TEXT_PLACES / 64; i++) {
+		uint64_t bits = slice[i] - (slice[i] >> 1 & each * 0x55);
+		bits = (bits & each * 0x33) + (bits >> 2 & each * 0x33);
+		bits = (bits + (bits >> 4)) & each * 0x0f;
+		sums += (bits & wide) + (bits >> 8 & wide);
+	}
+	return (sums & 0xffff) + (sums >> 16 & 0xffff) + (sums >> 32 & 0xffff) + (sums >> 48);
+}
+
 size_t log_text_slice(const struct log_text *text, uint32_t slice, uint32_t salt,
 		      uint8_t ret[LOG_TEXT_SLICE_BYTES])
 {
 	const uint64_t *all = text->slices[slice];
-	size_t taken = 0;
-	for (uint32_t i = 0; i < LOG_TEXT_PLACES / 64; i++)
-		taken += (size_t)__builtin_popcountll(all[i]);
-	size_t len = taken * LOG_TEXT_PER_PLACE / 8 + LOG_TEXT_LEAST;
+	size_t len = log_text_taken(all) * LOG_TEXT_PER_PLACE / 8 + LOG_TEXT_LEAST;
 	if (len > LOG_TEXT_SLICE_BYTES)
 		len = LOG_TEXT_SLICE_BYTES;
 	memset(ret, 0, len);
@@ -243,67 +324,4 @@ size_t log_text_slice(const struct log_text *text, uint32_t slice, uint32_t salt
 		}
 	}
 	return len;
-}
-
-/* ---- Where a block begins ------------------------------------------------------- */
-
-static int64_t log_text_whole_ms(int64_t time)
-{
-	return time - time % CLOCK_MS;
-}
-
-void log_text_cut_init(struct log_text_cut *cut, int64_t from, int64_t to)
-{
-	*cut = (struct log_text_cut){.from = from, .to = to, .begin = to};
-}
-
-/* Of a minute with more lines than there is room for: as much as should have so many. */
-static void log_text_cut_within(struct log_text_cut *cut, int64_t begin, int64_t lines)
-{
-	int64_t wanted = LOG_TEXT_LINES - cut->lines;
-	int64_t width = (int64_t)((double)(cut->begin - begin) * (double)wanted / (double)lines);
-	int64_t cut_at = log_text_whole_ms(cut->begin - width);
-	cut->begin = cut_at < cut->begin ? cut_at : cut->begin - CLOCK_MS;
-	cut->lines = LOG_TEXT_LINES;
-	cut->full = true;
-}
-
-void log_text_cut_add(struct log_text_cut *cut, int64_t minute, int64_t lines)
-{
-	int64_t begin = minute > cut->from ? minute : cut->from;
-	int64_t end = minute + CLOCK_MINUTE < cut->to ? minute + CLOCK_MINUTE : cut->to;
-	if (cut->full || begin >= end)
-		return;
-	/* Of a minute that is not all here, a part. */
-	lines = (int64_t)((double)lines * (double)(end - begin) / (double)CLOCK_MINUTE) + 1;
-	/* What is newer has no lines: the gap belongs to the block. */
-	if (cut->lines + lines > LOG_TEXT_LINES * 3 / 2) {
-		cut->begin = end;
-		if (cut->lines >= LOG_TEXT_LINES / 2)
-			cut->full = true;
-		else
-			log_text_cut_within(cut, begin, lines);
-		return;
-	}
-	cut->lines += lines;
-	cut->begin = begin;
-	cut->full = cut->lines >= LOG_TEXT_LINES;
-}
-
-void log_text_cut_end(struct log_text_cut *cut)
-{
-	if (!cut->full)
-		cut->begin = cut->from;
-}
-
-bool log_text_cut_can_shrink(const struct log_text_cut *cut)
-{
-	return cut->to - cut->begin > CLOCK_MS;
-}
-
-void log_text_cut_shrink(struct log_text_cut *cut)
-{
-	cut->begin = log_text_whole_ms(cut->to - (cut->to - cut->begin) / 4);
-	if (cut->begin >= cut->to)
-		cut->begin = cut->to - CLOCK_MS;
 }

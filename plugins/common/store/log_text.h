@@ -9,8 +9,9 @@
  * search reads of each block only the slices that its grams are in.  Blocks hash with different
  * salts: two grams that share a bit in one block do not share it in all.
  *
- * The stores' text_index.c make blocks behind the writer, read/text_ranges.c asks.  How grams
- * become bits is kept in databases: a change needs a migration that empties the table.
+ * The stores' text_index.c make blocks (log_text_blocks.h) behind the writer, read/text_ranges.c
+ * asks.  How grams become bits is kept in databases: a change needs a migration that empties the
+ * table.
  */
 #ifndef TALLYD_PLUGINS_COMMON_LOG_TEXT_H
 #define TALLYD_PLUGINS_COMMON_LOG_TEXT_H
@@ -52,7 +53,7 @@ bool log_text_has(const struct log_text_test *test, uint32_t salt, const void *b
 /* The salt of the block that begins at a time; odd, 16 bits. */
 uint32_t log_text_salt(int64_t from);
 
-/* The grams of some lines.  136 KiB. */
+/* The grams of some lines.  240 KiB. */
 struct log_text;
 struct log_text *log_text_create(void); /* NULL: no memory */
 void log_text_destroy(struct log_text *text);
@@ -66,23 +67,5 @@ bool log_text_is_too_much(const struct log_text *text);
 /* The bits of a slice, as a block keeps them; returns their length. */
 size_t log_text_slice(const struct log_text *text, uint32_t slice, uint32_t salt,
 		      uint8_t ret[LOG_TEXT_SLICE_BYTES]);
-
-/* ---- Where a block begins ------------------------------------------------------- */
-
-/* The newest block of [from, to): counts of its minutes are added, the newest first. */
-struct log_text_cut {
-	int64_t from, to;
-	int64_t begin; /* of the block; whole ms, as `to` */
-	int64_t lines; /* that it should have */
-	bool full;     /* more would be too much */
-};
-
-void log_text_cut_init(struct log_text_cut *cut, int64_t from, int64_t to);
-void log_text_cut_add(struct log_text_cut *cut, int64_t minute, int64_t lines);
-/* All counts were added. */
-void log_text_cut_end(struct log_text_cut *cut);
-/* It is too much: less of it, unless it is all of one millisecond. */
-bool log_text_cut_can_shrink(const struct log_text_cut *cut);
-void log_text_cut_shrink(struct log_text_cut *cut);
 
 #endif

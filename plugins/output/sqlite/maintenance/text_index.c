@@ -1,11 +1,11 @@
 /*
- * A block is made of the newest stretch of time that has none and whose lines are counted: the
- * counts say where it begins, its lines are read once, its slices are stored.  Where lines came
- * late the blocks are forgotten (log_lines.c does that in the transaction in which it counts them),
- * and so missing again; where the lines are deleted, too.  What there is of the index is always
- * true: a search reads whatever no block stands for (read/text_ranges.c).
+ * Blocks are made of the newest stretch of time that has none and whose lines are counted: the
+ * counts say where they begin, their lines are read once, their slices are stored.  Where lines
+ * came late the blocks are forgotten (log_lines.c does that in the transaction in which it counts
+ * them), and so missing again; where the lines are deleted, too.  What there is of the index is
+ * always true: a search reads whatever no block stands for (read/text_ranges.c).
  *
- * Called by maintenance, a block per step, so that a write waits for some ten milliseconds.  Old
+ * Called by maintenance, some blocks per step, so that a write waits for some ten milliseconds. Old
  * lines get their blocks in the same way after an upgrade, the newest first.
  */
 #include "maintenance/text_index.h"
@@ -18,12 +18,12 @@
 #include "schema/schema.h"
 #include "store.h"
 #include "store/log_lines.h"
-#include "store/log_text.h"
+#include "store/log_text_blocks.h"
 
 /* Blocks that one step forgets. */
 enum { TEXT_INDEX_AT_ONCE = 50 };
-/* Of counts that are read at first. */
-#define TEXT_INDEX_SPAN (5 * CLOCK_MINUTE)
+/* Minutes whose counts are read at once, at first and at most. */
+enum { TEXT_INDEX_FIRST = 5, TEXT_INDEX_MOST = 1280 };
 
 struct text_index {
 	struct tally_ctx *ctx;
@@ -130,62 +130,104 @@ static int text_index_first(const struct text_index *index, int64_t *ret)
 	return r;
 }
 
-/* How many lines the newest minutes of a gap have, until there are enough for a block. */
-static int text_index_count(const struct text_index *index, struct log_text_cut *cut)
+/* Lines of [from, to), at most TEXT_INDEX_MOST minutes, the newest minute first.  Added up here:
+ * the counts are by series, and a statement that groups them would sort them. */
+static int text_index_count_some(const struct text_index *index, sqlite3_stmt *counts, int64_t from,
+				 int64_t to, struct log_text_blocks *blocks)
 {
-	auto_statement sqlite3_stmt *counts = NULL;
-	const char *name = index->lines.name, *time = text_index_time(index);
-	int64_t to = cut->to, span = TEXT_INDEX_SPAN;
-	int r = database_preparef(index->ctx, index->db, &counts,
-				  "SELECT r.\"%w\", sum(r.lines) FROM \"%w_series\" s CROSS JOIN "
-				  "\"%w_rows\" r ON r._series = s._series WHERE r.\"%w\" >= ?1 AND "
-				  "r.\"%w\" < ?2 GROUP BY 1 ORDER BY 1 DESC",
-				  time, name, name, time, time);
-	while (r == 0 && !cut->full && to > cut->from) {
-		int64_t from = to - cut->from > span ? to - span : cut->from;
-		from = schema_floor(from, CLOCK_MINUTE);
-		sqlite3_bind_int64(counts, 1, from);
-		sqlite3_bind_int64(counts, 2, to);
-		while ((r = database_step(index->ctx, counts)) > 0)
-			log_text_cut_add(cut, sqlite3_column_int64(counts, 0),
-					 sqlite3_column_int64(counts, 1));
-		to = from;
-		span *= 4;
+	int64_t lines[TEXT_INDEX_MOST] = {0};
+	int r;
+	sqlite3_bind_int64(counts, 1, from);
+	sqlite3_bind_int64(counts, 2, to);
+	while ((r = database_step(index->ctx, counts)) > 0) {
+		int64_t minute = (sqlite3_column_int64(counts, 0) - from) / CLOCK_MINUTE;
+		lines[minute] += sqlite3_column_int64(counts, 1);
 	}
-	log_text_cut_end(cut);
+	for (int64_t i = TEXT_INDEX_MOST - 1; r == 0 && i >= 0; i--)
+		if (lines[i] > 0)
+			log_text_blocks_count(blocks, from + i * CLOCK_MINUTE, lines[i]);
 	return r;
 }
 
-/* 1: cut says which block comes next; 0: none does. */
-static int text_index_next(const struct text_index *index, struct log_text_cut *ret)
+/* How many lines the newest minutes of a gap have, until there are enough for all blocks. */
+static int text_index_count(const struct text_index *index, int64_t to,
+			    struct log_text_blocks *blocks)
+{
+	auto_statement sqlite3_stmt *counts = NULL;
+	const char *name = index->lines.name, *time = text_index_time(index);
+	int64_t minutes = TEXT_INDEX_FIRST;
+	int r = database_preparef(
+		index->ctx, index->db, &counts,
+		"SELECT r.\"%w\", r.lines FROM \"%w_series\" s CROSS JOIN \"%w_rows\" "
+		"r ON r._series = s._series WHERE r.\"%w\" >= ?1 AND r.\"%w\" < ?2",
+		time, name, name, time, time);
+	while (r == 0 && !log_text_blocks_are_full(blocks) && to > blocks->from) {
+		/* As many whole minutes as there is room for, also where `to` is within one. */
+		int64_t end = schema_floor(to + CLOCK_MINUTE - 1, CLOCK_MINUTE);
+		int64_t from = schema_floor(blocks->from, CLOCK_MINUTE);
+		if ((end - from) / CLOCK_MINUTE > minutes)
+			from = end - minutes * CLOCK_MINUTE;
+		r = text_index_count_some(index, counts, from, to, blocks);
+		to = from;
+		minutes = minutes * 4 < TEXT_INDEX_MOST ? minutes * 4 : TEXT_INDEX_MOST;
+	}
+	return r;
+}
+
+/* 1: ret says which blocks of the gap [from, to) come next; 0: none do. */
+static int text_index_in_gap(const struct text_index *index, int64_t from, int64_t to,
+			     struct log_text_blocks *ret)
+{
+	/* Before the first block: since lines begin. */
+	int r = from == INT64_MIN ? text_index_first(index, &from) : 0;
+	if (r < 0 || from >= to)
+		return r;
+	log_text_blocks_init(ret, from, to);
+	r = text_index_count(index, to, ret);
+	log_text_blocks_counted(ret, to == index->counted_to);
+	return r < 0 ? r : ret->n > 0;
+}
+
+/* The same of the time after all blocks, where nearly all of the work is. */
+static int text_index_after_all(const struct text_index *index, struct log_text_blocks *ret)
+{
+	auto_statement sqlite3_stmt *last = NULL;
+	int r = database_preparef(index->ctx, index->db, &last,
+				  "SELECT \"to\" FROM tally_text WHERE \"table\" = %Q AND slice = "
+				  "%d ORDER BY \"from\" DESC LIMIT 1",
+				  text_index_name(index), LOG_TEXT_HEAD);
+	if (r == 0)
+		r = database_step(index->ctx, last);
+	if (r < 0)
+		return r;
+	int64_t from = r > 0 ? sqlite3_column_int64(last, 0) : INT64_MIN;
+	return text_index_in_gap(index, from, index->counted_to, ret);
+}
+
+/* The same of the newest gap that has some. */
+static int text_index_next(const struct text_index *index, struct log_text_blocks *ret)
 {
 	auto_statement sqlite3_stmt *gaps = NULL;
-	int64_t first = 0;
-	int r = text_index_first(index, &first);
-	if (r < 0 || first >= index->counted_to)
+	int r = text_index_after_all(index, ret);
+	if (r != 0)
 		return r;
-	/* Gaps, the newest first: each before a block, or the end, and after another, or the first
-	 * line. */
+	/* Each before a block, and after another or the first line. */
 	r = database_preparef(
 		index->ctx, index->db, &gaps,
-		"SELECT a, b FROM (SELECT max(\"to\") OVER here AS a, lead(\"from\", 1, ?1) OVER "
-		"here "
-		"AS b FROM (SELECT \"from\", \"to\" FROM tally_text WHERE \"table\" = %Q AND slice "
-		"= %d "
-		"UNION ALL SELECT ?2, ?2) WINDOW here AS (ORDER BY \"from\", \"to\" ROWS UNBOUNDED "
+		"SELECT a, b FROM (SELECT max(\"to\") OVER here AS a, lead(\"from\") OVER here AS "
+		"b "
+		"FROM (SELECT \"from\", \"to\" FROM tally_text WHERE \"table\" = %Q AND slice = %d "
+		"UNION ALL SELECT ?1, ?1) WINDOW here AS (ORDER BY \"from\", \"to\" ROWS UNBOUNDED "
 		"PRECEDING)) WHERE a < b ORDER BY b DESC",
 		text_index_name(index), LOG_TEXT_HEAD);
 	if (r < 0)
 		return r;
-	sqlite3_bind_int64(gaps, 1, index->counted_to);
-	sqlite3_bind_int64(gaps, 2, first);
+	sqlite3_bind_int64(gaps, 1, INT64_MIN);
 	while ((r = database_step(index->ctx, gaps)) > 0) {
-		log_text_cut_init(ret, sqlite3_column_int64(gaps, 0),
-				  sqlite3_column_int64(gaps, 1));
-		r = text_index_count(index, ret);
-		/* The newest lines wait until they fill a block. */
-		if (r < 0 || ret->full || ret->to < index->counted_to)
-			return r < 0 ? r : 1;
+		r = text_index_in_gap(index, sqlite3_column_int64(gaps, 0),
+				      sqlite3_column_int64(gaps, 1), ret);
+		if (r != 0)
+			return r;
 	}
 	return r;
 }
@@ -193,62 +235,67 @@ static int text_index_next(const struct text_index *index, struct log_text_cut *
 /* ---- Making ----------------------------------------------------------------------- */
 
 /* 1: read; 0: it is too much. */
-static int text_index_read(const struct text_index *index, const struct log_text_cut *cut,
-			   struct log_text *text)
+static int text_index_read(const struct text_index *index, struct log_text_blocks *blocks)
 {
 	auto_statement sqlite3_stmt *lines = NULL;
 	const char *name = text_index_name(index), *time = text_index_time(index);
 	const char *column = index->logs->table.columns[log_text_column(index->logs)].name;
-	bool most = log_text_cut_can_shrink(cut);
 	int r = database_preparef(index->ctx, index->db, &lines,
-				  "SELECT r.\"%w\" FROM \"%w_series\" s CROSS JOIN \"%w_rows\" r "
-				  "ON r._series = s._series WHERE r.\"%w\" >= %lld AND r.\"%w\" < "
-				  "%lld",
-				  column, name, name, time, (long long)cut->begin, time,
-				  (long long)cut->to);
-	log_text_clear(text);
+				  "SELECT r.\"%w\", r.\"%w\" FROM \"%w_series\" s CROSS JOIN "
+				  "\"%w_rows\" r ON r._series = s._series WHERE r.\"%w\" >= %lld "
+				  "AND r.\"%w\" < %lld",
+				  time, column, name, name, time,
+				  (long long)log_text_blocks_begin(blocks), time,
+				  (long long)blocks->blocks[0].to);
 	while (r == 0 && (r = database_step(index->ctx, lines)) > 0) {
-		const char *line = (const char *)sqlite3_column_text(lines, 0);
-		if (line)
-			log_text_add(text, line, (size_t)sqlite3_column_bytes(lines, 0));
-		if (most && log_text_is_too_much(text))
+		const char *line = (const char *)sqlite3_column_text(lines, 1);
+		if (line && !log_text_blocks_add(blocks, sqlite3_column_int64(lines, 0), line,
+						 (size_t)sqlite3_column_bytes(lines, 1)))
 			return 0;
 		r = 0;
 	}
 	return r < 0 ? r : 1;
 }
 
-static int text_index_store(const struct text_index *index, const struct log_text_cut *cut,
-			    const struct log_text *text)
+static int text_index_store(const struct text_index *index, const struct log_text_block *block,
+			    const struct log_text *text, sqlite3_stmt *put)
 {
-	auto_statement sqlite3_stmt *put = NULL;
 	uint8_t bits[LOG_TEXT_SLICE_BYTES];
-	uint32_t salt = log_text_salt(cut->begin);
-	int r = database_preparef(index->ctx, index->db, &put,
-				  "INSERT INTO tally_text VALUES (%Q, ?1, %lld, %lld, %d, ?2)",
-				  text_index_name(index), (long long)cut->begin, (long long)cut->to,
-				  (int)salt);
+	uint32_t salt = log_text_salt(block->begin);
+	int r = 0;
 	for (int slice = LOG_TEXT_HEAD; r == 0 && slice < LOG_TEXT_SLICES; slice++) {
 		size_t len = slice == LOG_TEXT_HEAD
 				     ? 0
 				     : log_text_slice(text, (uint32_t)slice, salt, bits);
 		sqlite3_bind_int(put, 1, slice);
-		sqlite3_bind_blob(put, 2, bits, (int)len, SQLITE_STATIC);
+		sqlite3_bind_int64(put, 2, block->begin);
+		sqlite3_bind_int64(put, 3, block->to);
+		sqlite3_bind_int(put, 4, (int)salt);
+		sqlite3_bind_blob(put, 5, bits, (int)len, SQLITE_STATIC);
 		r = database_step(index->ctx, put);
 	}
 	return r;
 }
 
-static int text_index_make(const struct text_index *index, struct log_text_cut *cut)
+static int text_index_make(const struct text_index *index, struct log_text_blocks *blocks)
 {
-	auto_log_text struct log_text *text = log_text_create();
-	int r = text ? 0 : tally_fail(index->ctx, ENOMEM, "no memory");
+	auto_statement sqlite3_stmt *put = NULL;
+	int r = 0;
 	while (r == 0) {
-		r = text_index_read(index, cut, text);
+		if (log_text_blocks_clear(blocks) < 0)
+			return tally_fail(index->ctx, ENOMEM, "no memory");
+		r = text_index_read(index, blocks);
 		if (r == 0)
-			log_text_cut_shrink(cut);
+			log_text_blocks_shrink(blocks);
 	}
-	return r < 0 ? r : text_index_store(index, cut, text);
+	if (r > 0)
+		r = database_preparef(index->ctx, index->db, &put,
+				      "INSERT INTO tally_text (\"table\", slice, \"from\", \"to\", "
+				      "salt, bits) VALUES (%Q, ?1, ?2, ?3, ?4, ?5)",
+				      text_index_name(index));
+	for (uint32_t i = 0; r == 0 && i < blocks->n; i++)
+		r = text_index_store(index, &blocks->blocks[i], blocks->texts[i], put);
+	return r;
 }
 
 /* ---- One step --------------------------------------------------------------------- */
@@ -256,7 +303,7 @@ static int text_index_make(const struct text_index *index, struct log_text_cut *
 static int text_index_work(struct text_index *index)
 {
 	struct watermarks of_logs, of_lines;
-	struct log_text_cut cut;
+	auto_log_text_blocks struct log_text_blocks blocks = {.n = 0};
 	int r = watermarks_load(index->ctx, index->db, text_index_name(index), &of_logs);
 	if (r == 0)
 		r = watermarks_load(index->ctx, index->db, index->lines.name, &of_lines);
@@ -267,10 +314,10 @@ static int text_index_work(struct text_index *index)
 	r = text_index_forget_old(index);
 	if (r != 0 || index->counted_to == INT64_MIN)
 		return r;
-	r = text_index_next(index, &cut);
+	r = text_index_next(index, &blocks);
 	if (r <= 0)
 		return r;
-	r = text_index_make(index, &cut);
+	r = text_index_make(index, &blocks);
 	return r < 0 ? r : 1;
 }
 

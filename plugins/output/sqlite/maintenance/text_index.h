@@ -9,7 +9,7 @@
 
 struct store;
 
-/* One step: forgets blocks whose lines are gone, or makes the newest one that is missing.  In one
+/* One step: forgets blocks whose lines are gone, or makes the newest that are missing.  In one
  * transaction.  1: there is more to do; 0: all is as it should be. */
 int text_index_step(struct store *store, const struct stored_table *logs);
 

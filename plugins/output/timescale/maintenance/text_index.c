@@ -1,6 +1,6 @@
 /*
- * A block is made of the newest stretch of time that has none and whose lines are counted: the
- * counts say where it begins, its lines are read once, the filter is computed here and stored.
+ * Blocks are made of the newest stretch of time that has none and whose lines are counted: the
+ * counts say where they begin, their lines are read once, filters are computed here and stored.
  * Where lines came late the blocks are forgotten (log_lines.c does that in the transaction in which
  * it counts them), and so missing again.  A search reads whatever no block stands for, and minutes
  * that are marked (read/text_ranges.c).
@@ -20,7 +20,7 @@
 #include "maintenance/watermarks.h"
 #include "pg/pg_value.h"
 #include "read/parameters.h"
-#include "store/log_text.h"
+#include "store/log_text_blocks.h"
 
 /* Times that the writers at work are asked about, a twentieth of a second apart. */
 enum { TEXT_INDEX_WAITS = 40 };
@@ -144,17 +144,18 @@ int text_index_begin(struct text_index *index)
 
 /* ---- What is missing -------------------------------------------------------------- */
 
-/* How many lines the newest minutes of a gap have, until there are enough for a block. */
-static int text_index_count(const struct text_index *index, struct log_text_cut *cut)
+/* How many lines the newest minutes of a gap have, until there are enough for all blocks. */
+static int text_index_count(const struct text_index *index, int64_t to,
+			    struct log_text_blocks *blocks)
 {
 	const char *name = index->lines->table.name, *time = text_index_time(index);
-	int64_t to = cut->to, span = TEXT_INDEX_SPAN;
+	int64_t span = TEXT_INDEX_SPAN;
 	int r = 0;
-	while (r == 0 && !cut->full && to > cut->from) {
+	while (r == 0 && !log_text_blocks_are_full(blocks) && to > blocks->from) {
 		auto_pg_text struct strbuf sql = {0};
 		auto_parameters struct parameters parameters = {.n = 0};
 		auto_result PGresult *counts = NULL;
-		int64_t from = to - cut->from > span ? to - span : cut->from;
+		int64_t from = to - blocks->from > span ? to - span : blocks->from;
 		from = schema_floor(from, CLOCK_MINUTE);
 		parameters_time(&parameters, from);
 		parameters_time(&parameters, to);
@@ -165,12 +166,11 @@ static int text_index_count(const struct text_index *index, struct log_text_cut 
 			   time, name, name, time, time);
 		r = text_index_query(index->pg, &sql, &parameters, &counts);
 		for (int i = 0; r == 0 && i < PQntuples(counts); i++)
-			log_text_cut_add(cut, text_index_value(counts, i, 0),
-					 pg_get_64(PQgetvalue(counts, i, 1)));
+			log_text_blocks_count(blocks, text_index_value(counts, i, 0),
+					      pg_get_64(PQgetvalue(counts, i, 1)));
 		to = from;
 		span *= 4;
 	}
-	log_text_cut_end(cut);
 	return r;
 }
 
@@ -193,94 +193,120 @@ static int text_index_first(const struct text_index *index, int64_t *ret)
 	return r;
 }
 
-/* Gaps, the newest first: each before a block, or the end, and after another, or the first line. */
-static int text_index_gaps(const struct text_index *index, int64_t first, PGresult **ret)
+/* 1: ret says which blocks of the gap [from, to) come next; 0: none do. */
+static int text_index_in_gap(const struct text_index *index, int64_t from, int64_t to,
+			     struct log_text_blocks *ret)
+{
+	/* Before the first block: since lines begin. */
+	int r = from == INT64_MIN ? text_index_first(index, &from) : 0;
+	if (r < 0 || from == INT64_MIN || from >= to)
+		return r;
+	log_text_blocks_init(ret, from, to);
+	r = text_index_count(index, to, ret);
+	log_text_blocks_counted(ret, to == index->counted_to);
+	return r < 0 ? r : ret->n > 0;
+}
+
+/* The same of the time after all blocks, where nearly all of the work is. */
+static int text_index_after_all(const struct text_index *index, struct log_text_blocks *ret)
 {
 	auto_pg_text struct strbuf sql = {0};
 	auto_parameters struct parameters parameters = {.n = 0};
-	parameters_time(&parameters, index->counted_to);
-	parameters_time(&parameters, first);
+	auto_result PGresult *last = NULL;
 	strbuf_add(&sql,
-		   "select a, b from (select max(\"to\") over here as a, lead(\"from\", 1, $1) "
-		   "over here as b from (select \"from\", \"to\" from tally.text where \"table\" = "
-		   "'%s' and slice = %d union all select $2, $2) t window here as (order by "
-		   "\"from\", \"to\" rows unbounded preceding)) g where a < b order by b desc",
+		   "select \"to\" from tally.text where \"table\" = '%s' and slice = %d order by "
+		   "\"from\" desc limit 1",
 		   text_index_name(index), LOG_TEXT_HEAD);
+	int r = text_index_query(index->pg, &sql, &parameters, &last);
+	if (r < 0)
+		return r;
+	int64_t from = PQntuples(last) > 0 ? text_index_value(last, 0, 0) : INT64_MIN;
+	return text_index_in_gap(index, from, index->counted_to, ret);
+}
+
+/* Gaps, the newest first: each before a block, and after another; NULL: it is the first. */
+static int text_index_gaps(const struct text_index *index, PGresult **ret)
+{
+	auto_pg_text struct strbuf sql = {0};
+	auto_parameters struct parameters parameters = {.n = 0};
+	strbuf_add(
+		&sql,
+		"select a, b from (select max(\"to\") over here as a, lead(\"from\") over here as "
+		"b from (select \"from\", \"to\" from tally.text where \"table\" = '%s' and slice "
+		"= "
+		"%d union all select '-infinity', null) t window here as (order by \"from\", "
+		"\"to\" rows unbounded preceding)) g where a < b or a is null and b is not null "
+		"order by b desc",
+		text_index_name(index), LOG_TEXT_HEAD);
 	return text_index_query(index->pg, &sql, &parameters, ret);
 }
 
-/* 1: cut says which block comes next; 0: none does. */
-static int text_index_next(const struct text_index *index, struct log_text_cut *ret)
+/* The same of the newest gap that has some. */
+static int text_index_next(const struct text_index *index, struct log_text_blocks *ret)
 {
 	auto_result PGresult *gaps = NULL;
-	int64_t first = INT64_MIN;
-	int r = text_index_first(index, &first);
-	if (r < 0 || first == INT64_MIN || first >= index->counted_to)
-		return r;
-	r = text_index_gaps(index, first, &gaps);
-	for (int i = 0; r == 0 && i < PQntuples(gaps); i++) {
-		log_text_cut_init(ret, text_index_value(gaps, i, 0), text_index_value(gaps, i, 1));
-		r = text_index_count(index, ret);
-		/* The newest lines wait until they fill a block. */
-		if (r == 0 && (ret->full || ret->to < index->counted_to))
-			return 1;
-	}
+	int r = text_index_after_all(index, ret);
+	if (r == 0)
+		r = text_index_gaps(index, &gaps);
+	for (int i = 0; r == 0 && i < PQntuples(gaps); i++)
+		r = text_index_in_gap(index, text_index_value(gaps, i, 0),
+				      text_index_value(gaps, i, 1), ret);
 	return r;
 }
 
 /* ---- Making ----------------------------------------------------------------------- */
 
-static void text_index_append_read(const struct text_index *index, struct strbuf *sql, bool most)
+static void text_index_append_read(const struct text_index *index, struct strbuf *sql, uint32_t n)
 {
 	const char *name = text_index_name(index), *time = text_index_time(index);
 	const char *column = index->logs->table.columns[log_text_column(index->logs)].name;
-	strbuf_add(sql,
-		   "select r.\"%s\" from tally.\"%s_series\" s cross join lateral (select r.\"%s\" "
-		   "from tally.\"%s_rows\" r where r._series = s._series and r.\"%s\" >= $1 and "
-		   "r.\"%s\" < $2 offset 0) r",
-		   column, name, column, name, time, time);
-	if (most)
-		strbuf_add(sql, " limit %d", LOG_TEXT_MOST_LINES + 1);
+	strbuf_add(
+		sql,
+		"select r.\"%s\", r.\"%s\" from tally.\"%s_series\" s cross join lateral (select "
+		"r.\"%s\", r.\"%s\" from tally.\"%s_rows\" r where r._series = s._series and "
+		"r.\"%s\" >= $1 and r.\"%s\" < $2 offset 0) r",
+		time, column, name, time, column, name, time, time);
+	/* With one more, a block has too much. */
+	if (n > 0)
+		strbuf_add(sql, " limit %u", n * LOG_TEXT_MOST_LINES + 1);
 }
 
 /* 1: read; 0: it is too much. */
-static int text_index_read(const struct text_index *index, const struct log_text_cut *cut,
-			   struct log_text *text)
+static int text_index_read(const struct text_index *index, struct log_text_blocks *blocks)
 {
 	auto_pg_text struct strbuf sql = {0};
 	auto_parameters struct parameters parameters = {.n = 0};
 	struct pg_params params;
 	PGresult *line = NULL;
-	bool most = log_text_cut_can_shrink(cut);
-	parameters_time(&parameters, cut->begin);
-	parameters_time(&parameters, cut->to);
-	text_index_append_read(index, &sql, most);
-	log_text_clear(text);
+	bool fits = true;
+	parameters_time(&parameters, log_text_blocks_begin(blocks));
+	parameters_time(&parameters, blocks->blocks[0].to);
+	text_index_append_read(index, &sql, log_text_blocks_can_shrink(blocks) ? blocks->n : 0);
 	int r = parameters_get(index->pg->ctx, &parameters, &params);
 	if (r == 0 && sql.failed)
 		r = tally_fail(index->pg->ctx, ENOMEM, "no memory");
 	if (r == 0)
 		r = pg_send(index->pg, sql.data, &params);
 	while (r == 0 && (r = pg_next(index->pg, &line)) == 0 && line) {
-		if (PQresultStatus(line) == PGRES_SINGLE_TUPLE && !PQgetisnull(line, 0, 0))
-			log_text_add(text, PQgetvalue(line, 0, 0), (size_t)PQgetlength(line, 0, 0));
+		if (PQresultStatus(line) == PGRES_SINGLE_TUPLE && !PQgetisnull(line, 0, 1))
+			fits &= log_text_blocks_add(blocks, text_index_value(line, 0, 0),
+						    PQgetvalue(line, 0, 1),
+						    (size_t)PQgetlength(line, 0, 1));
 		PQclear(line);
 	}
-	if (r < 0)
-		return r;
-	return !most || !log_text_is_too_much(text);
+	return r < 0 ? r : fits;
 }
 
-static int text_index_store(const struct text_index *index, const struct log_text_cut *cut,
+static int text_index_store(const struct text_index *index, const struct log_text_block *block,
 			    const struct log_text *text)
 {
 	auto_pg_text struct strbuf sql = {0};
 	auto_parameters struct parameters parameters = {.n = 0};
 	auto_result PGresult *result = NULL;
 	uint8_t bits[LOG_TEXT_SLICE_BYTES];
-	uint32_t salt = log_text_salt(cut->begin);
-	parameters_time(&parameters, cut->begin);
-	parameters_time(&parameters, cut->to);
+	uint32_t salt = log_text_salt(block->begin);
+	parameters_time(&parameters, block->begin);
+	parameters_time(&parameters, block->to);
 	strbuf_add(&sql, "insert into tally.text values ('%s', %d, $1, $2, %u, '')",
 		   text_index_name(index), LOG_TEXT_HEAD, salt);
 	for (uint32_t slice = 0; slice < LOG_TEXT_SLICES; slice++) {
@@ -291,27 +317,30 @@ static int text_index_store(const struct text_index *index, const struct log_tex
 	return text_index_query(index->pg, &sql, &parameters, &result);
 }
 
-static int text_index_make(const struct text_index *index, struct log_text_cut *cut)
+static int text_index_make(const struct text_index *index, struct log_text_blocks *blocks)
 {
-	auto_log_text struct log_text *text = log_text_create();
-	int r = text ? 0 : tally_fail(index->pg->ctx, ENOMEM, "no memory");
+	int r = 0;
 	while (r == 0) {
-		r = text_index_read(index, cut, text);
+		if (log_text_blocks_clear(blocks) < 0)
+			return tally_fail(index->pg->ctx, ENOMEM, "no memory");
+		r = text_index_read(index, blocks);
 		if (r == 0)
-			log_text_cut_shrink(cut);
+			log_text_blocks_shrink(blocks);
 	}
-	return r < 0 ? r : text_index_store(index, cut, text);
+	for (uint32_t i = 0; r >= 0 && i < blocks->n; i++)
+		r = text_index_store(index, &blocks->blocks[i], blocks->texts[i]);
+	return r < 0 ? r : 0;
 }
 
 int text_index_step(struct text_index *index)
 {
-	struct log_text_cut cut;
+	auto_log_text_blocks struct log_text_blocks blocks = {.n = 0};
 	int more = 0;
 	int r = pg_exec(index->pg, "begin; set local statement_timeout = '1min'");
 	if (r == 0)
-		r = more = text_index_next(index, &cut);
+		r = more = text_index_next(index, &blocks);
 	if (r > 0)
-		r = text_index_make(index, &cut);
+		r = text_index_make(index, &blocks);
 	if (r == 0)
 		r = pg_exec(index->pg, "commit");
 	if (r < 0)

@@ -14,7 +14,7 @@ struct text_index {
 /* Forgets blocks whose lines are gone, and waits until no writer is at work that may not know up to
  * where lines are counted.  1: what is missing can be made; 0: a later round has to. */
 int text_index_begin(struct text_index *index);
-/* The newest block that is missing, in one transaction.  1: there may be more; 0: none is. */
+/* The newest blocks that are missing, in one transaction.  1: there may be more; 0: none is. */
 int text_index_step(struct text_index *index);
 
 /* Blocks that reach into [from, to) are no longer; in the transaction that is open. */
