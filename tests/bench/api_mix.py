@@ -2,8 +2,10 @@
 """What the API asks a store, nothing kept: each endpoint by wrk over 16 connections, in turns with its
 floor, the same rows by hand-written SQL over 4 connections that are prepared once and whose values are
 dropped: a bare SQLite (bench_sqlite_floor), pgbench.  Medians over the rounds; the ratio of processor time, the
-database's included and wrk's not, is the one that means something on a machine that others use too.  Run by `scripts/bench
-api`; BENCH_DAYS (1) of BENCH_CONTAINERS (100), BENCH_ROUNDS (3) of BENCH_SECONDS (3), BENCH_STORES.
+database's included and wrk's not, is the one that means something on a machine that others use too.  The last ratio is
+to the floor, which does no HTTP, and a kept answer of the same size together: the same question asked again and again of
+a second server in the daemon, which keeps answers.  Run by `scripts/bench api`; BENCH_DAYS (1) of BENCH_CONTAINERS (100),
+BENCH_ROUNDS (3) of BENCH_SECONDS (3), BENCH_STORES.
 """
 
 import json
@@ -20,7 +22,7 @@ from contextlib import closing
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
-from daemon import Tallyd, build_dir  # noqa: E402
+from daemon import Tallyd, build_dir, free_port  # noqa: E402
 from pg import Postgres, psql  # noqa: E402
 from waiting import wait_for  # noqa: E402
 
@@ -29,6 +31,7 @@ DAYS = float(os.environ.get("BENCH_DAYS", "1"))
 ROUNDS, SECONDS = int(os.environ.get("BENCH_ROUNDS", "3")), int(os.environ.get("BENCH_SECONDS", "3"))
 STORES = os.environ.get("BENCH_STORES", "sqlite timescale").split()
 THREADS, LINES = 4, 50  # lines of each container, in the last hour
+AHEAD = 1800  # seconds that readings go on, as they do where containers run: else the newest minutes are soon empty
 FIELDS = ["cpu_percent", "mem_used_bytes", "net_rx_bytes", "net_tx_bytes"]
 SECTIONS = """
 [input.replay]
@@ -44,6 +47,10 @@ threads = %d
 cache = off
 query_timeout = 60s
 max_connections_per_address = 128
+[output.http_api:kept]
+listen = 127.0.0.1:{kept_port}
+store = %s
+max_connections_per_address = 128
 """
 SCRIPT = """
 local n = 0
@@ -57,7 +64,7 @@ end
 def fill(path, end):
     """A row a minute.  Returns how many rows of all tables."""
     ids = [(f"{c:064x}", f"web{c:03d}") for c in range(CONTAINERS)]
-    minutes = range(int(end - DAYS * 86400), int(end), 60)
+    minutes = range(int(end - DAYS * 86400), int(end) + AHEAD, 60)
     with open(path, "w", encoding="utf-8") as file:
         def put(table, rows):
             file.write(json.dumps({"table": table, "rows": rows}) + "\n")
@@ -123,9 +130,9 @@ def endpoints(store, columns, end):
 
 # ---- Measuring -----------------------------------------------------------------------------------
 
-def ask(url, path, folder):
+def ask(url, path, folder, containers=CONTAINERS):
     script = folder / "ask.lua"
-    script.write_text(SCRIPT % (path, CONTAINERS))
+    script.write_text(SCRIPT % (path, containers))
     out = subprocess.run(["wrk", "-t1", "-c16", f"-d{SECONDS}s", "--latency", "-s", script, url], capture_output=True,
                          text=True, check=True).stdout
     value, unit = re.search(r"99%\s+([\d.]+)(\w+)", out).groups()
@@ -172,27 +179,35 @@ def own_children():
 
 def compare(daemon, store, postgres, columns, end, folder):
     """Ratios of rates, and of processor time: of the daemon or the client of the floor, and the server."""
+    kept_url = f"http://127.0.0.1:{daemon.kept_port}"
     where = postgres.conninfo() if postgres else daemon.db_path
 
     def server():
         return spent(postgres.process.pid) if postgres else 0
+
+    def answer(*question):
+        before = daemon.cpu_seconds + server()
+        result = ask(*question)
+        wait_for(lambda: daemon.metric("tallyd_http_api_requests_in_flight") == 0, 60)
+        return result, (daemon.cpu_seconds + server() - before) / result[2]
     for what, path, sql in endpoints(store, columns, end):
         found, least, times = [], [], []
         for _ in range(ROUNDS):
-            before = daemon.cpu_seconds + server()
-            found.append(ask(daemon.url, path, folder))
-            wait_for(lambda: daemon.metric("tallyd_http_api_requests_in_flight") == 0, 60)
-            ours = (daemon.cpu_seconds + server() - before) / found[-1][2]
+            asked, ours = answer(daemon.url, path, folder)
+            found.append(asked)
+            _, kept = answer(kept_url, path, folder, 1)
             before = own_children() + server()
             least.append(floor(store, where, sql, folder))
-            times.append(((own_children() + server() - before) / least[-1][1], ours))
+            times.append(((own_children() + server() - before) / least[-1][1], ours, kept))
         rates = [one[0] / bare[0] for one, bare in zip(found, least)]
-        ratios = [bare / ours for bare, ours in times]
+        ratios = [bare / ours for bare, ours, _ in times]
+        with_kept = [(bare + kept) / ours for bare, ours, kept in times]
         rate, p99, _ = (statistics.median(part) for part in zip(*found))
-        bare, ours = (statistics.median(part) * 1e3 for part in zip(*times))
+        bare, ours, kept = (statistics.median(part) * 1e3 for part in zip(*times))
         print(f"| {what} | {store} | {rate:,.0f} | {statistics.median(one[0] for one in least):,.0f} | "
               f"{statistics.median(rates):.2f} | {p99:.1f} ms | {ours:.2f} ms | {bare:.2f} ms | "
-              f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f}) |", flush=True)
+              f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f}) | {kept:.3f} ms | "
+              f"{statistics.median(with_kept):.2f} ({min(with_kept):.2f}–{max(with_kept):.2f}) |", flush=True)
 
 
 def rests(daemon, postgres):
@@ -205,7 +220,9 @@ def rests(daemon, postgres):
 
 
 def measure(store, section, postgres, folder, n_rows, end, columns):
-    daemon = Tallyd(folder / store, SECTIONS % (section, store, THREADS))
+    kept_port = free_port()
+    daemon = Tallyd(folder / store, SECTIONS.replace("{kept_port}", str(kept_port)) % (section, store, THREADS, store))
+    daemon.kept_port = kept_port
     os.link(folder / "rows", daemon.dir / "rows")
     daemon.start()
     try:
@@ -221,8 +238,8 @@ def measure(store, section, postgres, folder, n_rows, end, columns):
 def main():
     end = time.time() // 300 * 300
     print(f"{CONTAINERS} containers, {DAYS} days, a row a minute; {os.getloadavg()[0]:.0f} programs want the "
-          f"{os.cpu_count()} cores\n\n| | store | req/s | floor | ratio | p99 | processor time of an answer | floor | ratio |\n"
-          "|---|---|---|---|---|---|---|---|---|", flush=True)
+          f"{os.cpu_count()} cores\n\n| | store | req/s | floor | ratio | p99 | processor time of an answer | floor | ratio "
+          "| a kept answer | ratio to both |\n|---|---|---|---|---|---|---|---|---|---|---|", flush=True)
 
     def on_sqlite(daemon):
         with closing(sqlite3.connect(daemon.db_path, timeout=60)) as db:
