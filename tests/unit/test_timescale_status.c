@@ -3,11 +3,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "timescale_fixture.h"
 #include "test.h"
+#include "waiting.h"
 
 static char said[8000];
 
@@ -149,6 +151,47 @@ static void missing_migrations_are_an_error(void **state)
 	assert_non_null(strchr(said, '!'));
 }
 
+/* A policy that deletes, of a day that somebody's view is built on: run by the server's own worker.
+ */
+static void add_failing_policy(struct fixture *f)
+{
+	fixture_sql(f,
+		    "DO $$ BEGIN EXECUTE (SELECT format('CREATE VIEW on_a_chunk AS SELECT * FROM "
+		    "%s', c) FROM show_chunks('tally.samples_rows') c LIMIT 1); END $$");
+	fixture_sql(f, "SELECT add_retention_policy('tally.samples_rows', INTERVAL '1 day', "
+		       "schedule_interval => INTERVAL '1 s', initial_start => now())");
+}
+
+static void a_job_of_the_database_that_fails_is_said_once(void **state)
+{
+	struct fixture *f = *state;
+	if (f->store->server.mode != SERVER_TSL || getenv("TALLYD_TEST_ONE_BACKEND"))
+		skip();
+	begin(f);
+	add_failing_policy(f);
+	WAIT_UNTIL(fixture_sql(f, "SELECT sum(total_failures) FROM "
+				  "timescaledb_information.job_stats WHERE hypertable_schema = "
+				  "'tally'") > 0);
+	maintenance_at(f, T0 + 2 * DAY);
+	assert_int_equal(fake_host_metric(f->host, METRIC_POLICIES_FAILED), 1);
+	assert_non_null(
+		strstr(fake_host_log(f->host, TALLY_WARNING),
+		       "policy_retention of samples_rows, last run Failed: cannot drop table"));
+	assert_int_equal(status(f), 1);
+	assert_said("last run Failed: cannot drop table");
+	fake_host_forget(f->host);
+	maintenance_at(f, T0 + 2 * DAY);
+	assert_null(strstr(fake_host_log(f->host, TALLY_WARNING), "policy"));
+	/* What there is to do is done all the same. */
+	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1d"), 1);
+	fixture_sql(f, "SELECT remove_retention_policy('tally.samples_rows')");
+	maintenance_at(f, T0 + 2 * DAY);
+	assert_non_null(
+		strstr(fake_host_log(f->host, TALLY_NOTICE), "no job of TimescaleDB fails"));
+	assert_int_equal(status(f), 0);
+	fixture_sql(f, "DROP VIEW on_a_chunk");
+}
+
 int main(void)
 {
 #define STATUS_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
@@ -159,6 +202,7 @@ int main(void)
 		STATUS_TEST(dropped_objects_are_an_error_until_migrated),
 		STATUS_TEST(a_view_that_cannot_be_made_fails_the_migration),
 		STATUS_TEST(missing_migrations_are_an_error),
+		STATUS_TEST(a_job_of_the_database_that_fails_is_said_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "maintenance/policies.h"
 #include "maintenance/trusted_clock.h"
 #include "schema/migration.h"
 #include "maintenance/server_clock.h"
@@ -207,16 +208,14 @@ static int status_jobs(struct status *status)
 
 static int status_policies(struct status *status)
 {
+	auto_pg_text struct strbuf sql = {0};
 	if (!status->store->server.timescale[0])
 		return 0;
-	return status_list(status,
-			   "select '', 'policy ' || j.job_id || ' of TimescaleDB itself, not "
-			   "needed: ' || j.proc_name || ' of ' || j.hypertable_name || ', last run "
-			   "' || coalesce(s.last_run_status, 'never') || coalesce(', ' || "
-			   "s.total_failures || ' of ' || s.total_runs || ' failed', '') from "
-			   "timescaledb_information.jobs j left join "
-			   "timescaledb_information.job_stats s using (job_id) where "
-			   "j.hypertable_schema = 'tally' order by j.job_id");
+	strbuf_add(&sql, "select case when failed then '!' else '' end, said from (");
+	policies_append(&sql, &status->store->server);
+	strbuf_add(&sql, ") p");
+	return sql.failed ? tally_fail(status->pg->ctx, ENOMEM, "no memory")
+			  : status_list(status, sql.data);
 }
 
 /* ---- The clock ---------------------------------------------------------------- */

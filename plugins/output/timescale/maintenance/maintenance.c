@@ -401,25 +401,10 @@ static void maintenance_follow(struct store *store)
 {
 	store->maintenance.rolled_to = 0;
 	store->maintenance.held.logged = 0;
+	store->maintenance.policies = (struct policies){0};
 	tally_gauge(store->ctx, METRIC_RETENTION_HELD, 0);
 	tally_gauge(store->ctx, METRIC_POLICIES, 0);
 	tally_gauge(store->ctx, METRIC_POLICIES_FAILED, 0);
-}
-
-/* TimescaleDB's own policies, if somebody has added some.  Nothing here needs them, and one that
- * drops rows before they are rolled up loses them. */
-static void maintenance_report_policies(struct store *store)
-{
-	auto_result PGresult *result = NULL;
-	if (!store->maintenance.server.timescale[0] ||
-	    pg_query(&store->maintenance.pg,
-		     "select count(*), count(*) filter (where s.last_run_status = 'Failed') from "
-		     "timescaledb_information.jobs j left join timescaledb_information.job_stats s "
-		     "using (job_id) where j.hypertable_schema = 'tally'",
-		     NULL, &result) < 0)
-		return;
-	tally_gauge(store->ctx, METRIC_POLICIES, pg_get_64(PQgetvalue(result, 0, 0)));
-	tally_gauge(store->ctx, METRIC_POLICIES_FAILED, pg_get_64(PQgetvalue(result, 0, 1)));
 }
 
 static int maintenance_maintain(struct store *store)
@@ -436,7 +421,8 @@ static int maintenance_maintain(struct store *store)
 		snprintf(why, sizeof(why), "%s", tally_reason(store->ctx));
 	maintenance_note(store, r, why);
 	maintenance_read_mark(store);
-	maintenance_report_policies(store);
+	policies_report(&store->maintenance.policies, &store->maintenance.pg,
+			&store->maintenance.server);
 	if (r == 0) {
 		tally_gauge(store->ctx, METRIC_UPKEEP_SUCCESS, tally_now(store->ctx));
 		return 0;

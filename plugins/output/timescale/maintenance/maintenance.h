@@ -10,6 +10,7 @@
 #ifndef TALLYD_TIMESCALE_MAINTENANCE_H
 #define TALLYD_TIMESCALE_MAINTENANCE_H
 
+#include "maintenance/policies.h"
 #include "maintenance/step_size.h"
 #include "pg/pg_connection.h"
 #include "schema/server.h"
@@ -30,6 +31,7 @@ struct maintenance {
 	struct store_clock kept; /* the time that deleting follows */
 	struct retention_age age;
 	struct retention_warning held;
+	struct policies policies;
 	/* Chunks with late rows are compressed again once an hour: such rows come in bursts, for
 	 * minutes when a host was cut off, and each time all of their series there is rewritten. */
 	int64_t compressed; /* when that was last done, ns */
