@@ -5,6 +5,7 @@ tallyd with `source = cgroup` beside a bare C loop that only reads the same file
     collect.py                 both, of 100
     collect.py files [COUNT]   the files only
     collect.py many [COUNT]    whether 500 real ones at 5 s are collected without an overrun
+    collect.py fleet [COUNT]   1000 real ones at 1 s, from files into PostgreSQL, for ten minutes
 
 The floor is a client in C that makes the same requests and throws the answers away.  Beside it
 stands what most collectors do: stream=false, for which the engine takes two samples.  CPU is user
@@ -24,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 from daemon import Tallyd, build_dir  # noqa: E402
 from engine import Engine  # noqa: E402
+from pg import Postgres  # noqa: E402
 from waiting import wait_for  # noqa: E402
 
 CONTAINERS = 100
@@ -231,14 +233,57 @@ def many(engine, count):
             daemon.stop()
 
 
+COUNTS = {"many": MANY, "fleet": 1000}
+FLEET_MINUTES = int(os.environ.get("BENCH_MINUTES", 10))
+
+
+def server_cpu(postgres):
+    """Of the server and all its backends, the ended ones too."""
+    pid = postgres.process.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return cpu_of(pid) + sum(cpu_of(child) for child in children)
+
+
+def fleet(engine, count):
+    """Each minute: processor time of both, polls left out; at the end, whether all rows are there."""
+    print(f"{count} containers at 1 s, {FLEET_MINUTES} minutes, from files into PostgreSQL")
+    print(f"{'minute':>6} {'tallyd, % of a core':>19} {'PostgreSQL, % of a core':>23} {'RSS, MiB':>8} {'polls':>5} {'skipped':>7}")
+    postgres = Postgres()
+    postgres.start()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            database = postgres.create("fleet")
+            daemon = Tallyd(folder, f"[input.docker_stats]\ninterval = 1s\nsource = cgroup\nendpoint = {engine.endpoint}\n"
+                            f"[output.timescale]\nconninfo = {postgres.conninfo(database)}\n"
+                            "[buffer.batch]\n[output.http_api]\nlisten = 127.0.0.1:{port}\nstore = timescale\n").start()
+            metric = daemon.metric
+            wait_for(lambda: metric("tallyd_docker_stats_containers") == count, 120)
+            begun, gathers = time.monotonic(), metric("tallyd_gathers_total")
+            for minute in range(1, FLEET_MINUTES + 1):
+                before = time.monotonic(), exact_cpu(daemon.process.pid), server_cpu(postgres)
+                time.sleep(max(0, begun + 60 * minute - before[0]))
+                took = time.monotonic() - before[0]
+                ours, theirs = exact_cpu(daemon.process.pid) - before[1], server_cpu(postgres) - before[2]
+                polls, gathers = metric("tallyd_gathers_total") - gathers, metric("tallyd_gathers_total")
+                print(f"{minute:6} {100 * ours / took:19.1f} {100 * theirs / took:23.1f} {daemon.rss / 2**20:8.1f} "
+                      f"{polls:5.0f} {metric('tallyd_gathers_skipped_total'):7.0f}", flush=True)
+            emitted = metric("tallyd_rows_collected_total")
+            daemon.stop()
+            stored = postgres.sql("select count(*), count(distinct container_id) from container_stats",
+                                  database)[0]
+            print(f"rows emitted {emitted:.0f} before the end, stored {stored[0]}, of {stored[1]} containers")
+    finally:
+        postgres.leave()
+
+
 def main():
     what = sys.argv[1] if len(sys.argv) > 1 else "both"
-    containers = int(sys.argv[2]) if len(sys.argv) > 2 else MANY if what == "many" else CONTAINERS
+    containers = int(sys.argv[2]) if len(sys.argv) > 2 else COUNTS.get(what, CONTAINERS)
     engine = Engine().enter()
     try:
         ids = engine.run_many("bench", containers, NetworkMode="host")
-        if what == "many":
-            many(engine, containers)
+        if what in ("many", "fleet"):
+            {"many": many, "fleet": fleet}[what](engine, containers)
         else:
             if what != "files":
                 from_engine(engine)
