@@ -52,16 +52,33 @@ static void rollups_are_continuous_aggregates(void **state)
 			 3 * (299 - 5));
 }
 
+/* How many of the levels above the minutes have compressed chunks. */
+static int64_t count_compressed(struct fixture *f)
+{
+	return fixture_sql(f, "SELECT count(DISTINCT hypertable_name) FROM "
+			      "timescaledb_information.chunks WHERE is_compressed AND "
+			      "hypertable_name LIKE '\\_materialized%'");
+}
+
+/* Each when its chunk is full: of a day, of ten, of a hundred. */
 static void they_are_compressed(void **state)
 {
 	struct fixture *f = *state;
 	write_hours(f, T0, 24);
+	maintenance_at(f, T0 + 4 * DAY);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM timescaledb_information.chunks WHERE "
+					"is_compressed AND hypertable_name = 'samples_1min_rows'"),
+			 1);
+	assert_int_equal(count_compressed(f), 1);
 	maintenance_at(f, T0 + 12 * DAY);
-	assert_int_equal(fixture_sql(f, "SELECT count(DISTINCT hypertable_name) FROM "
-					"timescaledb_information.chunks WHERE is_compressed AND "
-					"hypertable_name LIKE '\\_materialized%'"),
-			 2);
+	assert_int_equal(count_compressed(f), 2);
 	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_5min"), 24 * 60);
+	for (int days = 25; days <= 103; days += 13)
+		maintenance_at(f, T0 + days * DAY);
+	/* By now only days are left. */
+	assert_int_equal(count_compressed(f), 1);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples_1h"), 0);
+	assert_int_equal(fixture_sql(f, "SELECT sum(rows) FROM samples_1d"), 24 * 60);
 }
 
 /* Also of what the minutes it was made of are gone. */
