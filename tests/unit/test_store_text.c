@@ -466,6 +466,28 @@ static void what_is_asked_of_a_block_is_in_it(void **state)
 	log_text_destroy(text);
 }
 
+/* SQLite keeps 1,002 bytes of such a row in place, and gives the rest a page of its own: 4,096
+ * bytes. */
+static void a_slice_lies_in_its_row(void **state)
+{
+	enum { LINES = LOG_TEXT_LINES * 5 / 4, ROOM = 1002 - 60 /* the other columns */ };
+	uint8_t bits[LOG_TEXT_SLICE_BYTES];
+	char line[LINE];
+	struct log_text *text = log_text_create();
+	(void)state;
+	fresh();
+	for (uint32_t i = 0; i < LINES; i++) {
+		make_text(line);
+		size_t len = strlen(line);
+		len += (size_t)snprintf(line + len, LINE - len, " request=%08x%08x",
+					chance(1 << 24) * 251, chance(1 << 24) * 251);
+		log_text_add(text, line, len);
+	}
+	for (uint32_t slice = 0; slice < LOG_TEXT_SLICES; slice++)
+		assert_in_range(log_text_slice(text, slice, 1, bits), 100, ROOM);
+	log_text_destroy(text);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -480,6 +502,7 @@ int main(void)
 		TEST(a_burst_of_lines_is_cut_into_blocks),
 		TEST(a_crash_leaves_the_index_right),
 		cmocka_unit_test(what_is_asked_of_a_block_is_in_it),
+		cmocka_unit_test(a_slice_lies_in_its_row),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

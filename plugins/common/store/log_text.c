@@ -1,5 +1,5 @@
 /*
- * Grams become places: 20 bits of a hash, the upper four of which choose the slice.  While a block
+ * Grams become places: 20 bits of a hash, the upper five of which choose the slice.  While a block
  * is made, a bitmap has a bit for each place there is; then each slice is shrunk to four bits per
  * place that is taken, so that a fifth of them are set.  Short grams, of which there are few and of
  * which a search may have only one, have several places each.
@@ -20,7 +20,7 @@
 
 enum {
 	LOG_TEXT_LONG = 5,        /* bytes of the longest grams */
-	LOG_TEXT_PLACE_BITS = 16, /* of a slice */
+	LOG_TEXT_PLACE_BITS = 15, /* of a slice */
 	LOG_TEXT_PLACES = 1 << LOG_TEXT_PLACE_BITS,
 	LOG_TEXT_PER_PLACE = 4, /* bits */
 	LOG_TEXT_LEAST = 8,     /* bytes of a slice */

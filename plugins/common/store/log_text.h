@@ -5,7 +5,7 @@
  * block that lacks one of them has no line with it, and need not be read.  A block that has them
  * all may have one.
  *
- * A filter is a Bloom filter in 16 slices, each a row of the store's table of text, so that a
+ * A filter is a Bloom filter in 32 slices, each a row of the store's table of text, so that a
  * search reads of each block only the slices that its grams are in.  Blocks hash with different
  * salts: two grams that share a bit in one block do not share it in all.
  *
@@ -22,11 +22,11 @@
 enum {
 	LOG_TEXT_LINES = 1024,                    /* of a block */
 	LOG_TEXT_MOST_LINES = 4 * LOG_TEXT_LINES, /* a block that has more is cut */
-	LOG_TEXT_SLICE_BITS = 4,
+	LOG_TEXT_SLICE_BITS = 5,
 	LOG_TEXT_SLICES = 1 << LOG_TEXT_SLICE_BITS,
 	LOG_TEXT_HEAD = -1,          /* of the row that stands for the block, without bits */
 	LOG_TEXT_TESTS = 16,         /* of one search */
-	LOG_TEXT_SLICE_BYTES = 8192, /* at most */
+	LOG_TEXT_SLICE_BYTES = 4096, /* at most */
 };
 
 /* Which column of a log has its text; 0: none, there is no index. */

@@ -38,8 +38,8 @@ static void ranges_turn(const struct text_ranges *ranges, int64_t range[2])
 static void ranges_append_has(struct strbuf *sql, const char *alias, int place)
 {
 	strbuf_add(sql,
-		   "get_bit(%s.bits, ((($%d * %s.salt) & 65535) * octet_length(%s.bits) * 8 >> "
-		   "16)::int) = 1",
+		   "get_bit(%s.bits, ((($%d * %s.salt) & 32767) * octet_length(%s.bits) * 8 >> "
+		   "15)::int) = 1",
 		   alias, place, alias, alias);
 }
 
