@@ -1,17 +1,54 @@
 /*
- * For the stores, on a writer's or a query's thread, before they hand a JSON value to the functions
- * of their database.  \ufffd is as long as the escape that it replaces, so the text keeps its
- * length and no memory is needed: that cannot fail.  Most texts have no \u at all, which one
- * memmem() tells.
+ * What stands for itself is looked for by all who read or write JSON.  The rest is for the stores,
+ * on a writer's or a query's thread, before they hand a JSON value to the functions of their
+ * database.  \ufffd is as long as the escape that it replaces, so the text keeps its length and no
+ * memory is needed: that cannot fail.  Most texts have no \u at all, which one memmem() tells.
  */
 #include "base/json_chars.h"
 
+#include <endian.h>
 #include <stdint.h>
 #include <string.h>
 
 enum { ESCAPE = 6 }; /* \uXXXX */
 
 static const char replacement[] = "\\ufffd";
+
+static bool is_plain(unsigned char byte)
+{
+	return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+}
+
+/* Of eight bytes, the first being the lowest, the highest bit of the first that is not plain, and
+ * perhaps of some behind it.  A byte that is less than n has that bit set by subtracting n, if it
+ * was not set before; and what equals another one is 0 after xor, and less than 1. */
+static uint64_t not_plain(const char *text)
+{
+	const uint64_t each = UINT64_C(0x0101010101010101), high = each * 0x80;
+	uint64_t bytes;
+	memcpy(&bytes, text, sizeof(bytes));
+	bytes = le64toh(bytes);
+	uint64_t quotes = bytes ^ each * '"', slashes = bytes ^ each * '\\';
+	uint64_t control = (bytes - each * 0x20) & ~bytes;
+	return (bytes | control | ((quotes - each) & ~quotes) | ((slashes - each) & ~slashes)) &
+	       high;
+}
+
+size_t json_chars_plain(const char *text, size_t len)
+{
+	size_t run = 0;
+	for (; len - run >= sizeof(uint64_t); run += sizeof(uint64_t)) {
+		uint64_t found = not_plain(text + run);
+		if (found)
+			return run + (size_t)__builtin_ctzll(found) / 8;
+	}
+	/* The rest, together with bytes that are known to be plain. */
+	if (run > 0 && not_plain(text + len - sizeof(uint64_t)) == 0)
+		return len;
+	while (run < len && is_plain((unsigned char)text[run]))
+		run++;
+	return run;
+}
 
 bool json_chars_are_odd(const char *text, size_t len)
 {

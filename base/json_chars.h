@@ -10,6 +10,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* How many bytes from the start stand for themselves in a string: ASCII that needs no escape. */
+size_t json_chars_plain(const char *text, size_t len);
+
 /* There is something to replace, perhaps. */
 bool json_chars_are_odd(const char *text, size_t len);
 

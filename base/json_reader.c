@@ -151,6 +151,7 @@ static bool read_escape(struct json_reader *json, char **out)
 /* The first byte that cannot be taken as it is. */
 static char *plain_end(char *at, const char *end)
 {
+	at += json_chars_plain(at, (size_t)(end - at));
 	while (at < end && *at != '"' && *at != '\\' && (unsigned char)*at >= 0x20)
 		at++;
 	return at;

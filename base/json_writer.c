@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_chars.h"
 #include "base/json_reader.h"
 #include "base/json_real.h"
 #include "base/rfc3339.h"
@@ -274,39 +275,6 @@ void json_write_time(struct json_writer *json, int64_t ns)
 	json_write_word(json, text, len + 2);
 }
 
-static bool json_is_plain(unsigned char byte)
-{
-	return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
-}
-
-/* Eight bytes at once.  A byte that is less than n has its highest bit set by subtracting n, if
- * that bit was not set before; and what equals another one is 0 after xor, and less than 1. */
-static bool json_are_plain(const char *text)
-{
-	const uint64_t each = UINT64_C(0x0101010101010101), high = each * 0x80;
-	uint64_t bytes;
-	memcpy(&bytes, text, sizeof(bytes));
-	uint64_t quotes = bytes ^ each * '"', slashes = bytes ^ each * '\\';
-	uint64_t control = (bytes - each * 0x20) & ~bytes;
-	return ((bytes | control | ((quotes - each) & ~quotes) | ((slashes - each) & ~slashes)) &
-		high) == 0;
-}
-
-/* How many bytes from the start need no escape. */
-static size_t json_plain_run(const char *text, size_t len)
-{
-	size_t run = 0;
-	while (len - run >= sizeof(uint64_t) && json_are_plain(text + run))
-		run += sizeof(uint64_t);
-	/* The rest, together with bytes that are known to be plain. */
-	if (run >= sizeof(uint64_t) && len - run < sizeof(uint64_t) &&
-	    json_are_plain(text + len - sizeof(uint64_t)))
-		return len;
-	while (run < len && json_is_plain((unsigned char)text[run]))
-		run++;
-	return run;
-}
-
 static void json_escape(struct json_writer *json, unsigned char byte)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -343,7 +311,7 @@ static void json_write_quoted(struct json_writer *json, const char *text, size_t
 	size_t i = 0;
 	json_write_raw(json, "\"", 1);
 	while (i < len && !json->error) {
-		size_t run = i + json_plain_run(text + i, len - i);
+		size_t run = i + json_chars_plain(text + i, len - i);
 		json_write_raw(json, text + i, run - i);
 		i = run < len ? run + json_write_special(json, text + run, len - run) : run;
 	}
@@ -354,7 +322,7 @@ static void json_write_quoted(struct json_writer *json, const char *text, size_t
 static bool json_write_plain(struct json_writer *json, const char *text, size_t len,
 			     const char *end, size_t end_len)
 {
-	if (json_plain_run(text, len) < len)
+	if (json_chars_plain(text, len) < len)
 		return false;
 	char *at = json_add_word(json, 1 + len + end_len);
 	if (!at)

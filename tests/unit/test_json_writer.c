@@ -280,6 +280,22 @@ static void nesting_has_an_end(void **state)
 	assert_true(json_check(text + 50, 100));
 }
 
+/* Which is looked for in eight bytes at once. */
+static void what_may_not_be_in_a_string_is_seen_at_each_place(void **state)
+{
+	(void)state;
+	for (size_t len = 1; len <= 20; len++) {
+		for (size_t i = 0; i < len * 128; i++) {
+			char text[24], byte = (char)(i % 128);
+			bool may = byte >= 0x20 && byte != '"' && byte != '\\';
+			memset(text, 'a', sizeof(text));
+			text[0] = text[len + 1] = '"';
+			text[1 + i / 128] = byte;
+			assert_int_equal(json_check(text, len + 2), may);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -296,6 +312,7 @@ int main(void)
 		cmocka_unit_test(the_bound_holds_and_the_error_sticks),
 		cmocka_unit_test(what_is_json_is_told_from_what_is_not),
 		cmocka_unit_test(nesting_has_an_end),
+		cmocka_unit_test(what_may_not_be_in_a_string_is_seen_at_each_place),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
