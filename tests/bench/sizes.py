@@ -19,8 +19,9 @@ def sizes(db):
         select m.tbl_name, sum(s.pgsize) from dbstat s join sqlite_master m on m.name = s.name
         group by m.tbl_name order by 2 desc"""
     for table, size in db.execute(query).fetchall():
-        if table.endswith("_rows"):
-            yield table, db.execute(f'select count(*) from "{table}"').fetchone()[0], size
+        if table.endswith(("_rows", "_chunks")):
+            rows = "sum(rows)" if table.endswith("_chunks") else "count(*)"
+            yield table, db.execute(f'select {rows} from "{table}"').fetchone()[0] or 0, size
 
 
 def main():

@@ -1,2 +1,4 @@
 add_executable(bench_sqlite bench/sqlite.c)
 target_link_libraries(bench_sqlite PRIVATE tallyd_flags sqlite_objects tallyd_test_support)
+add_executable(bench_packed bench/packed.c)
+target_link_libraries(bench_packed PRIVATE tallyd_flags sqlite_objects tallyd_test_support)

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from counting import BATCH, COUNTER
-from daemon import Tallyd
+from daemon import Tallyd, build_dir
 from pg import Given, Postgres, psql
 from waiting import wait_for
 
@@ -65,7 +65,8 @@ def stores(server, database, **paths):
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    """A file that a daemon has filled and rolled up; of the rows only the last day is left."""
+    """A file that a daemon has filled and rolled up; of the rows only the last day is left.  Beside it one with the
+    same rows, packed."""
     folder = tmp_path_factory.mktemp("source")
     now = time.time_ns() // 1000 * 1000
     with open(folder / "rows", "w", encoding="utf-8") as file:
@@ -73,15 +74,22 @@ def source(tmp_path_factory):
             for first in range(0, len(found), 100):
                 file.write(json.dumps({"table": table, "rows": found[first:first + 100]}) + "\n")
     daemon = Tallyd(folder, f"[input.replay]\nfile = {folder}/rows\ninterval = 100ms\n{BATCH}"
-                            "[output.sqlite]\npath = {db}\nretention_raw = 1d\n")
+                            "[output.sqlite]\npath = {db}\nretention_raw = 1d\n"
+                            "[output.sqlite:packed]\npath = {dir}/packed.db\nretention_raw = 1d\n"
+                            "pack_after = 1h\n")
     daemon.start(ready="ready:")
     count = lambda table: one(daemon.db_path, f"select count(*) from {table}")
     # The first round of maintenance comes after half a minute, and rolls up all that there is.
     daemon.wait(lambda: stored(daemon.db_path, "weather_1d") >= 9 and count("weather_rows") < 250
-                and stored(daemon.db_path, "container_logs_lines") > 100,
-                "it is rolled up, and the oldest deleted", 90)
+                and stored(daemon.db_path, "container_logs_lines") > 100
+                and stored(packed_of(daemon.db_path), "weather", "_chunks") > 50,
+                "it is rolled up, and the oldest deleted or packed", 90)
     daemon.stop()
     return daemon.db_path
+
+
+def packed_of(source):
+    return source.parents[1] / "packed.db"
 
 
 def one(path, text):
@@ -109,7 +117,8 @@ def relations(path):
 def place(tmp_path, server, source):
     """A database, a file, and how to copy between them."""
     database = server.create("m" + re.sub(r"\W", "", tmp_path.name)[-30:].lower())
-    daemon = Tallyd(tmp_path, stores(server, database, old=source, new=tmp_path / "new.db"))
+    daemon = Tallyd(tmp_path, stores(server, database, old=source, new=tmp_path / "new.db",
+                                      packed=packed_of(source)))
     copy = lambda a, b, **more: daemon.call("db", "copy", "--from", a, "--to", b, timeout=120, **more)
     yield SimpleNamespace(daemon=daemon, database=database, new=tmp_path / "new.db", copy=copy, folder=tmp_path,
                           sql=lambda text: psql(server.conninfo(database), text),
@@ -142,6 +151,29 @@ def test_there_and_back_again_it_is_the_same(place, source, server):
     back = place.copy("timescale", "sqlite:new")
     assert back.returncode == 0, back.stdout + back.stderr
     assert dump(place.new) == dump(source)
+
+
+def test_packed_rows_are_copied_and_other_programs_read_them_with_the_extension(place, source):
+    """Chunks go whole, so up to an hour more than a day is left in them."""
+    packed, hours = packed_of(source), 23
+    newest = f"from weather where time > {one(source, 'select max(time) from weather')} - {hours * HOUR} order by time"
+    told = json.loads(place.daemon.call("db", "status", "--json").stdout)
+    line = next(line for store in told if store["instance"] == "output.sqlite:packed"
+                for line in store["lines"] if line.get("table") == "weather")
+    assert line["packed_rows"] == one(packed, "select sum(rows) from weather_chunks")
+    assert f"{line['packed_rows']} rows packed" in line["text"]
+    with pytest.raises(sqlite3.OperationalError, match="no such module: tallyd_packed"):
+        one(packed, f"select count(*) {newest}")
+    shell = lambda path, *words, **more: subprocess.run(["sqlite3", *words, path, f"select * {newest}"], check=True,
+                                                        capture_output=True, text=True, timeout=60, **more).stdout
+    asan = subprocess.check_output(["gcc", "-print-file-name=libasan.so"], text=True).strip()
+    sanitized = {"LD_PRELOAD": asan, "ASAN_OPTIONS": "detect_leaks=0"} if "asan" in build_dir().name else {}
+    shown = shell(packed, "-cmd", f".load {build_dir().resolve() / 'lib/tallyd/sqlite_packed'}",
+                  env=os.environ | sanitized)
+    assert len(shown.splitlines()) > 3 * hours - 3 and shown == shell(source)
+    copied = place.copy("sqlite:packed", "sqlite:new")
+    assert copied.returncode == 0, copied.stdout + copied.stderr
+    assert shell(place.new) == shown
 
 
 def test_a_copy_that_was_killed_is_resumed_and_not_begun_again(place, source, server):
@@ -299,10 +331,10 @@ def test_the_daemon_goes_on_in_the_copy_without_losing_or_doubling_a_row(tallyd,
     assert found[0] == found[1] == found[2]
 
 
-def stored(path, table):
+def stored(path, table, part="_rows"):
     if not path.exists():
         return 0
     try:
-        return one(path, f"select count(*) from {table}_rows")
+        return one(path, f"select count(*) from {table}{part}")
     except sqlite3.OperationalError:
         return 0

@@ -8,7 +8,13 @@
 
 #include "sqlite_fixture.h"
 #include "base/clock.h"
+#include "packed/packed_module.h"
 #include "test.h"
+
+/* The tests of what all stores have in common also run with everything packed that can be. */
+#ifndef PACK_AFTER
+#define PACK_AFTER 0
+#endif
 
 const char *const backend_name = "output.sqlite";
 struct sqlite_config backend_config;
@@ -21,6 +27,7 @@ const void *backend_open(struct fixture *fixture)
 						.retention_raw = 7 * DAY,
 						.retention_rollup = 30 * DAY,
 						.retention_daily = 400 * DAY,
+						.pack_after = PACK_AFTER,
 						.max_size = INT64_C(4) << 30,
 						.page_cache = 2 << 20,
 						.busy_timeout = SECOND};
@@ -68,6 +75,7 @@ int64_t fixture_sql(struct fixture *fixture, const char *sql)
 	expand(sql, sizeof(expanded), expanded);
 	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), 0);
 	sqlite3_busy_timeout(db, 5000);
+	assert_int_equal(packed_module_register(db), SQLITE_OK);
 	if (sqlite3_prepare_v2(db, expanded, -1, &statement, NULL) != SQLITE_OK)
 		fail_msg("%s: %s", expanded, sqlite3_errmsg(db));
 	int64_t value = -1;

@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/folder.h"
+#include "packed/packed_module.h"
 #include "sqlite_room.h"
 
 /* The log is cut to this after a checkpoint, and longer than this it is forced to begin again. */
@@ -233,6 +234,8 @@ static int database_configure(struct tally_ctx *ctx, sqlite3 *db,
 {
 	sqlite3_extended_result_codes(db, 1);
 	sqlite3_busy_timeout(db, (int)(settings->busy_timeout / 1000000));
+	if (packed_module_register(db) != SQLITE_OK)
+		return database_fail(ctx, db);
 	/* Negative: KiB and not pages (SQLite, PRAGMA cache_size). */
 	int r = database_execf(ctx, db, "PRAGMA cache_size = -%lld",
 			       (long long)(settings->page_cache / 1024));

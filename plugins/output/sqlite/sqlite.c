@@ -23,6 +23,10 @@ static const struct tally_option sqlite_options[] = {
 		 "gone."},
 	{OPTION(retention_daily), .type = TALLY_OPT_DURATION, .fallback = "400d", .accepts = "1d..",
 	 .help = "How long rollups by day are kept."},
+	{OPTION(pack_after), .type = TALLY_OPT_DURATION, .fallback = "0s", .accepts = "0s..",
+	 .help = "When rows of a series are so old, and rolled up, they are packed: about a fifth "
+		 "of "
+		 "the size, but other programs then need an extension to read them.  0s: never."},
 	{OPTION(max_size), .type = TALLY_OPT_SIZE, .fallback = "4Gi", .accepts = "1Mi..",
 	 .help = "Largest size of the file; at this size the oldest rows are deleted."},
 	{OPTION(page_cache), .type = TALLY_OPT_SIZE, .fallback = "2Mi", .accepts = "64Ki..1Gi",

@@ -1,10 +1,11 @@
 /*
  * The file's size, its tables and how far they are rolled up, and the clock that deletion follows.
  * Called by command.c with a connection that only reads, beside a running daemon or without one.
- * Rows are not counted, since that would read all of them.
+ * Rows are not counted, since that would read all of them, but for those that are packed.
  */
 #include "status.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -13,6 +14,7 @@
 #include "base/rfc3339.h"
 #include "database.h"
 #include "maintenance/trusted_clock.h"
+#include "packed/packed_file.h"
 #include "report.h"
 #include "store.h"
 
@@ -55,14 +57,24 @@ static int status_file(struct tally_ctx *ctx, const struct sqlite_config *config
 	return 0;
 }
 
-static void status_table(struct report *report, sqlite3_stmt *row, int64_t now)
+/* From the index of the chunks alone. */
+static int status_packed(struct tally_ctx *ctx, sqlite3 *db, const char *table, int64_t *ret)
+{
+	*ret = 0;
+	if (!packed_exists(db, table))
+		return 0;
+	auto_text char *sql = sqlite3_mprintf("SELECT sum(rows) FROM \"%w_chunks\"", table);
+	return sql ? database_int(ctx, db, sql, ret) : tally_fail(ctx, ENOMEM, "no memory");
+}
+
+static void status_table(struct report *report, sqlite3_stmt *row, int64_t now, int64_t n_packed)
 {
 	const char *name = (const char *)sqlite3_column_text(row, 0);
 	const char *kind = (const char *)sqlite3_column_text(row, 1);
 	bool rolled = sqlite3_column_type(row, 2) != SQLITE_NULL,
 	     ahead = sqlite3_column_int(row, 3);
 	int64_t to = sqlite3_column_int64(row, 2), behind = 0;
-	char until[80] = "", time[RFC3339_SIZE];
+	char until[80] = "", packed[48] = "", time[RFC3339_SIZE];
 	if (rolled) {
 		to = to / CLOCK_SECOND * CLOCK_SECOND;
 		behind = to < now ? (now - to) / CLOCK_SECOND : 0;
@@ -70,7 +82,9 @@ static void status_table(struct report *report, sqlite3_stmt *row, int64_t now)
 		snprintf(until, sizeof(until), ", rolled up to %s, %" PRId64 " s behind", time,
 			 behind);
 	}
-	report_begin(report, ahead, "table %s (%s)%s%s", name, kind, until,
+	if (n_packed)
+		snprintf(packed, sizeof(packed), ", %" PRId64 " rows packed", n_packed);
+	report_begin(report, ahead, "table %s (%s)%s%s%s", name, kind, until, packed,
 		     ahead ? ", and in part to a time that is still to come: the next maintenance "
 			     "puts that right"
 			   : "");
@@ -84,6 +98,7 @@ static void status_table(struct report *report, sqlite3_stmt *row, int64_t now)
 		report_unknown(report, "behind_seconds");
 	}
 	report_unknown(report, "rows_estimated");
+	report_int(report, "packed_rows", n_packed);
 	report_end(report);
 }
 
@@ -95,8 +110,14 @@ static int status_tables(struct tally_ctx *ctx, sqlite3 *db, struct report *repo
 	if (r < 0)
 		return r;
 	sqlite3_bind_int64(row, 1, now / CLOCK_SECOND);
-	while ((r = database_step(ctx, row)) > 0)
-		status_table(report, row, now);
+	while ((r = database_step(ctx, row)) > 0) {
+		int64_t n_packed = 0;
+		const char *table = (const char *)sqlite3_column_text(row, 0);
+		r = status_packed(ctx, db, table, &n_packed);
+		if (r < 0)
+			break;
+		status_table(report, row, now, n_packed);
+	}
 	return r;
 }
 

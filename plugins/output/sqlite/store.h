@@ -34,6 +34,7 @@ enum {
 struct sqlite_config {
 	const char *path;
 	int64_t retention_raw, retention_rollup, retention_daily; /* ns */
+	int64_t pack_after;                                       /* ns; 0: never */
 	int64_t max_size, page_cache;                             /* bytes */
 	int64_t synchronous;                                      /* 0 normal, 1 full */
 	int64_t busy_timeout;                                     /* ns */

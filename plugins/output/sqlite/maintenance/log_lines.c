@@ -11,6 +11,7 @@
 #include "maintenance/log_lines.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "database.h"
 #include "maintenance/text_index.h"
@@ -237,4 +238,33 @@ int log_lines_step(struct store *store, const struct stored_table *logs, int64_t
 		more = log_lines_ahead(&counting, closed, span);
 	r = database_end(store->ctx, store->db, more < 0 ? more : 0);
 	return r < 0 ? r : more > 0;
+}
+
+/* ---- Which are counts -------------------------------------------------------------- */
+
+struct counts_search {
+	struct catalog *catalog;
+	const char *name;
+	bool found;
+};
+
+static int counts_search(void *arg, const struct tally_table *logs)
+{
+	struct counts_search *search = arg;
+	const struct stored_table *stored = catalog_find(search->catalog, logs->name);
+	struct log_lines counts;
+	for (int kind = 0; log_lines_are_counted(stored) && kind < LOG_LINES_KINDS; kind++) {
+		if (!log_lines_has(stored, (enum log_lines_kind)kind))
+			continue;
+		log_lines_declare(stored, (enum log_lines_kind)kind, &counts);
+		search->found = search->found || strcmp(counts.name, search->name) == 0;
+	}
+	return 0;
+}
+
+bool log_lines_are_of(struct catalog *catalog, const struct stored_table *counts)
+{
+	struct counts_search search = {.catalog = catalog, .name = counts->table.name};
+	catalog_each(catalog, counts_search, &search);
+	return search.found;
 }

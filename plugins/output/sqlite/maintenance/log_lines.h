@@ -11,4 +11,7 @@ struct store;
 int log_lines_step(struct store *store, const struct stored_table *logs, int64_t closed,
 		   int64_t span);
 
+/* Whether a table is one of counts, whose rows are written here and may be written again. */
+bool log_lines_are_of(struct catalog *catalog, const struct stored_table *counts);
+
 #endif

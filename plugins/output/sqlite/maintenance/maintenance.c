@@ -14,10 +14,12 @@
 #include "base/clock.h"
 #include "database.h"
 #include "maintenance/log_lines.h"
+#include "maintenance/pack.h"
 #include "maintenance/trusted_clock.h"
 #include "maintenance/retention.h"
 #include "maintenance/rollup.h"
 #include "maintenance/text_index.h"
+#include "packed/packed_file.h"
 #include "store.h"
 #include "store/log_lines.h"
 #include "store_life.h"
@@ -151,6 +153,55 @@ static int maintenance_index(struct store *store, const struct stored_table *sto
 	return r < 0 ? r : 0;
 }
 
+/* In the store's turn: the writer has to know in which time a row may be packed. */
+static int maintenance_pack_step(struct store *store, const struct stored_table *stored,
+				 struct pack *pack)
+{
+	struct watermarks watermarks;
+	int64_t packed_to = INT64_MIN;
+	int r = database_check_room(store->ctx, store->db, store->path, 0,
+				    DATABASE_LEFT_BY_ROLLUPS);
+	if (r == 0)
+		r = watermarks_load(store->ctx, store->db, stored->table.name, &watermarks);
+	if (r == 0)
+		r = pack_step(store->ctx, store->db, stored,
+			      pack_until(tally_now(store->ctx), store->config->pack_after,
+					 watermarks.rolled_to[LEVEL_MINUTE]),
+			      pack);
+	int loaded =
+		r < 0 ? r : packed_load_to(store->ctx, store->db, stored->table.name, &packed_to);
+	if (loaded == 0)
+		writer_set_packed_to(&store->writer, stored->table.name, packed_to);
+	return loaded < 0 ? loaded : r;
+}
+
+static int maintenance_forget_packed(struct store *store, const struct stored_table *stored)
+{
+	pthread_mutex_lock(&store->turn);
+	int r = pack_forget(store->ctx, store->db, stored);
+	if (r > 0)
+		writer_set_packed_to(&store->writer, stored->table.name, INT64_MIN);
+	pthread_mutex_unlock(&store->turn);
+	return r < 0 ? r : 0;
+}
+
+/* Some seconds at a time, since what was written before it was turned on is packed, too.  Not
+ * counts of lines: those of a minute may be replaced, past the writer. */
+static int maintenance_pack(struct store *store, const struct stored_table *stored)
+{
+	int64_t until = tally_monotonic(store->ctx) + MAINTENANCE_INDEX_TIME;
+	struct pack pack = {0};
+	if (store->config->pack_after == 0)
+		return maintenance_forget_packed(store, stored);
+	int r = packed_can(stored) && !log_lines_are_of(&store->catalog, stored);
+	while (r > 0 && !store_makes_way(store) && tally_monotonic(store->ctx) < until) {
+		pthread_mutex_lock(&store->turn);
+		r = maintenance_pack_step(store, stored, &pack);
+		pthread_mutex_unlock(&store->turn);
+	}
+	return r < 0 ? r : pack.error;
+}
+
 /* A table that fails must not hold up the others: its error is kept, and the loop goes on. */
 static int maintenance_table(void *arg, const struct tally_table *table)
 {
@@ -166,6 +217,9 @@ static int maintenance_table(void *arg, const struct tally_table *table)
 	if (r < 0)
 		round->error = r;
 	r = maintenance_index(store, stored);
+	if (r < 0)
+		round->error = r;
+	r = maintenance_pack(store, stored);
 	if (r < 0)
 		round->error = r;
 	return 0;

@@ -12,9 +12,16 @@
 
 #include "database.h"
 #include "maintenance/watermarks.h"
+#include "packed/packed_file.h"
+#include "packed/packed_rows.h"
 #include "schema/schema.h"
 
-enum { RETENTION_ROWS = 5000, RETENTION_PAGES = 256, RETENTION_SLACK_PAGES = 256 };
+enum {
+	RETENTION_ROWS = 5000,
+	RETENTION_CHUNKS = 50,
+	RETENTION_PAGES = 256,
+	RETENTION_SLACK_PAGES = 256
+};
 
 /* ---- Rows before a time ------------------------------------------------------------ */
 
@@ -98,6 +105,32 @@ static int retention_delete_some(struct retention *retention, int64_t cut)
 	return r < 0 ? r : deleted;
 }
 
+/* Chunks whose last row is too old, whole.  Returns how many rows were in them. */
+static int retention_delete_chunks(struct retention *retention, int64_t cut)
+{
+	struct store *store = retention->store;
+	const char *table = retention->stored->table.name;
+	auto_statement sqlite3_stmt *row = NULL;
+	int deleted = 0;
+	if (retention->level != LEVEL_ROWS || !packed_exists(store->db, table))
+		return 0;
+	int r = database_preparef(
+		store->ctx, store->db, &row,
+		"DELETE FROM \"%w_chunks\" WHERE id IN (SELECT c.id FROM "
+		"\"%w_series\" s CROSS JOIN \"%w_chunks\" c ON c._series = "
+		"s._series WHERE c.first < ?1 AND c.last < ?1 LIMIT %d) RETURNING "
+		"rows",
+		table, table, table, RETENTION_CHUNKS);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(row, 1, cut);
+	while ((r = database_step(store->ctx, row)) > 0)
+		deleted += sqlite3_column_int(row, 0);
+	if (r == 0 && deleted)
+		r = watermarks_set_kept_from(store->ctx, store->db, table, LEVEL_ROWS, cut);
+	return r < 0 ? r : deleted;
+}
+
 /* In a transaction of its own; returns how many rows were deleted. */
 static int retention_before(struct store *store, const struct stored_table *stored,
 			    enum schema_level level, int64_t cut, uint32_t metric)
@@ -107,6 +140,8 @@ static int retention_before(struct store *store, const struct stored_table *stor
 	if (r < 0)
 		return r;
 	int deleted = retention_delete_some(&retention, cut);
+	int packed = deleted < 0 ? deleted : retention_delete_chunks(&retention, cut);
+	deleted = packed < 0 ? packed : deleted + packed;
 	/* Before the end of the transaction: a statement that is still at a row would keep its lock
 	 * for reading. */
 	sqlite3_finalize(retention.series);
@@ -134,6 +169,11 @@ int retention_gc_series(struct store *store, const struct stored_table *stored)
 				    "\"%w_series\"._series)",
 				    level ? " AND " : "", table, schema_levels[level].suffix,
 				    table);
+	if (packed_exists(store->db, table))
+		sqlite3_str_appendf(sql,
+				    " AND NOT EXISTS (SELECT 1 FROM \"%w_chunks\" c WHERE "
+				    "c._series = \"%w_series\"._series)",
+				    table, table);
 	int r = database_exec_text(store->ctx, store->db, sql);
 	if (r == 0 && sqlite3_changes(store->db) > 0)
 		/* The writer may have the number of a series in memory that is gone now. */
@@ -236,6 +276,7 @@ struct retention_span {
 	struct store *store;
 	enum schema_level level;
 	int64_t oldest, newest, cut;
+	int64_t packed; /* the oldest row of a chunk; INT64_MAX: none */
 	int deleted;
 };
 
@@ -243,6 +284,30 @@ struct retention_span {
 static bool retention_has(const struct stored_table *stored, enum schema_level level)
 {
 	return stored->table.kind != TALLY_STATE && (level == LEVEL_ROWS || stored->n_numbers);
+}
+
+/* Chunks go whole: less than the oldest one would delete nothing. */
+static int retention_find_packed(struct retention_span *span, const char *table)
+{
+	struct store *store = span->store;
+	int64_t oldest = INT64_MAX, newest = INT64_MIN;
+	if (span->level != LEVEL_ROWS || !packed_exists(store->db, table))
+		return 0;
+	auto_text char *first = sqlite3_mprintf(
+		"SELECT min((SELECT min(first) FROM \"%w_chunks\" c WHERE c._series = s._series)) "
+		"FROM \"%w_series\" s",
+		table, table);
+	auto_text char *last = sqlite3_mprintf(
+		"SELECT max((SELECT last FROM \"%w_chunks\" c WHERE c._series = s._series ORDER BY "
+		"first DESC LIMIT 1)) FROM \"%w_series\" s",
+		table, table);
+	int r = first && last ? database_int(store->ctx, store->db, first, &oldest) : -ENOMEM;
+	if (r == 0)
+		r = database_int(store->ctx, store->db, last, &newest);
+	span->oldest = oldest < span->oldest ? oldest : span->oldest;
+	span->newest = newest > span->newest ? newest : span->newest;
+	span->packed = oldest < span->packed ? oldest : span->packed;
+	return r;
 }
 
 static int retention_find_span(void *arg, const struct tally_table *table)
@@ -270,7 +335,7 @@ static int retention_find_span(void *arg, const struct tally_table *table)
 		r = database_int(store->ctx, store->db, last, &newest);
 	span->oldest = oldest < span->oldest ? oldest : span->oldest;
 	span->newest = newest > span->newest ? newest : span->newest;
-	return r;
+	return r == 0 ? retention_find_packed(span, table->name) : r;
 }
 
 static int retention_trim(void *arg, const struct tally_table *table)
@@ -292,7 +357,8 @@ static int retention_trim_oldest(struct store *store)
 		struct retention_span span = {.store = store,
 					      .level = (enum schema_level)level,
 					      .oldest = INT64_MAX,
-					      .newest = INT64_MIN};
+					      .newest = INT64_MIN,
+					      .packed = INT64_MAX};
 		int r = catalog_each(&store->catalog, retention_find_span, &span);
 		if (r < 0)
 			return r;
@@ -303,6 +369,8 @@ static int retention_trim_oldest(struct store *store)
 		bool ahead = span.oldest <= trusted && trusted < span.newest;
 		uint64_t length = (uint64_t)(ahead ? trusted : span.newest) - (uint64_t)span.oldest;
 		span.cut = span.oldest + (int64_t)(length / 16) + 1;
+		if (span.packed < span.cut && span.cut < span.packed + PACKED_SPAN)
+			span.cut = span.packed + PACKED_SPAN;
 		r = catalog_each(&store->catalog, retention_trim, &span);
 		return r < 0 ? r : span.deleted;
 	}

@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "database.h"
+#include "packed/packed_file.h"
 #include "read/row_source.h"
 #include "schema/rollup_columns.h"
 
@@ -26,7 +27,8 @@ struct rollup {
 	const struct stored_table *stored;
 	struct watermarks watermarks;
 	enum schema_level level;
-	sqlite3_stmt *from;   /* rows of the finer level: ?1 series, ?2 from, ?3 to */
+	const char *finer;  /* what of the table has the finer level: "_rows", "_1min_rows", … */
+	sqlite3_stmt *from; /* rows of the finer level: ?1 series, ?2 from, ?3 to */
 	sqlite3_stmt *before; /* rows before ?2; of LEVEL_MINUTE only */
 	sqlite3_stmt *put;
 	struct aggregator aggregator;
@@ -68,8 +70,10 @@ static int rollup_prepare_from(struct rollup *rollup, bool before)
 		for (uint32_t part = 0; part < schema_n_parts(column); part++)
 			sqlite3_str_appendf(sql, ", \"%w_%s\"", column->name, schema_parts[part]);
 	}
-	sqlite3_str_appendf(sql, " FROM \"%w%s_rows\" WHERE _series = ?1 AND ", rollup_name(rollup),
-			    schema_levels[rollup->level - 1].suffix);
+	/* The row before may be packed, wherever the range is. */
+	sqlite3_str_appendf(sql, " FROM \"%w%s\" WHERE _series = ?1 AND ", rollup_name(rollup),
+			    before ? packed_suffix(rollup->db, rollup_name(rollup))
+				   : rollup->finer);
 	if (before)
 		sqlite3_str_appendf(sql, "\"%w\" < ?2 ORDER BY \"%w\" DESC LIMIT %d", time, time,
 				    ROLLUP_BASELINE_ROWS);
@@ -150,6 +154,9 @@ static int rollup_read(struct rollup *rollup, int64_t series, int64_t from, int6
 			r = row_source_baseline(&rollup->source, &rollup->aggregator,
 						rollup->before);
 		}
+		/* Of a row before that is damaged nothing is known, like before the first one. */
+		if (first && r == -EBADMSG)
+			r = 0;
 		first = false;
 		if (r >= 0)
 			r = rollup->level == LEVEL_MINUTE
@@ -214,15 +221,29 @@ static int rollup_follower(struct rollup *rollup, int64_t series, int64_t bucket
 {
 	int64_t size = schema_levels[LEVEL_MINUTE].bucket, end = bucket + size, next = INT64_MAX;
 	auto_text char *sql = sqlite3_mprintf(
-		"SELECT min(\"%w\") FROM \"%w_rows\" WHERE _series = %lld AND \"%w\" >= %lld",
-		rollup_time(rollup), rollup_name(rollup), (long long)series, rollup_time(rollup),
-		(long long)end);
+		"SELECT \"%w\" FROM \"%w%s\" WHERE _series = %lld AND \"%w\" >= %lld ORDER BY "
+		"\"%w\" LIMIT 1",
+		rollup_time(rollup), rollup_name(rollup), rollup->finer, (long long)series,
+		rollup_time(rollup), (long long)end, rollup_time(rollup));
 	if (!sql)
 		return tally_fail(rollup->ctx, ENOMEM, "no memory");
 	int r = database_int(rollup->ctx, rollup->db, sql, &next);
 	if (r < 0 || next == INT64_MAX)
 		return r;
 	return rollup_again(rollup, series, schema_floor(next, size));
+}
+
+/* A minute whose other rows are damaged stays as it was rolled up before. */
+static int rollup_late_bucket(struct rollup *rollup, int64_t series, int64_t bucket)
+{
+	int r = rollup_again(rollup, series, bucket);
+	if (r == 0 && rollup->level == LEVEL_MINUTE)
+		r = rollup_follower(rollup, series, bucket);
+	if (r != -EBADMSG)
+		return r;
+	tally_log(rollup->ctx, TALLY_ERROR, "table %s: a row that came late is not rolled up: %s",
+		  rollup_name(rollup), tally_reason(rollup->ctx));
+	return 0;
 }
 
 static int rollup_late(struct rollup *rollup)
@@ -241,9 +262,7 @@ static int rollup_late(struct rollup *rollup)
 			return r;
 		int64_t bucket = sqlite3_column_int64(late, 0);
 		int64_t series = sqlite3_column_int64(late, 1);
-		r = rollup_again(rollup, series, bucket);
-		if (r == 0 && rollup->level == LEVEL_MINUTE)
-			r = rollup_follower(rollup, series, bucket);
+		r = rollup_late_bucket(rollup, series, bucket);
 		if (r == 0)
 			r = database_execf(rollup->ctx, rollup->db,
 					   "DELETE FROM tally_late WHERE \"table\" = %Q AND level "
@@ -262,10 +281,10 @@ static int rollup_first(struct rollup *rollup, int64_t from, int64_t *ret)
 {
 	const char *time = rollup_time(rollup);
 	auto_text char *sql = sqlite3_mprintf(
-		"SELECT min((SELECT min(r.\"%w\") FROM \"%w%s_rows\" r WHERE r._series = s._series "
-		"AND r.\"%w\" >= %lld)) FROM \"%w_series\" s",
-		time, rollup_name(rollup), schema_levels[rollup->level - 1].suffix, time,
-		(long long)from, rollup_name(rollup));
+		"SELECT min((SELECT r.\"%w\" FROM \"%w%s\" r WHERE r._series = s._series AND "
+		"r.\"%w\" >= %lld ORDER BY r.\"%w\" LIMIT 1)) FROM \"%w_series\" s",
+		time, rollup_name(rollup), rollup->finer, time, (long long)from, time,
+		rollup_name(rollup));
 	*ret = INT64_MAX;
 	return sql ? database_int(rollup->ctx, rollup->db, sql, ret)
 		   : tally_fail(rollup->ctx, ENOMEM, "no memory");
@@ -297,6 +316,21 @@ static int rollup_advance(struct rollup *rollup, int64_t target, int64_t span)
 	return r == 0 ? 1 : r;
 }
 
+/* Rows of a late bucket, and of those from a watermark that was moved back, may be packed. */
+static int rollup_find_finer(struct rollup *rollup, bool late)
+{
+	static const char *const rolled[N_LEVELS] = {
+		[LEVEL_FIVE] = "_1min_rows", [LEVEL_HOUR] = "_5min_rows", [LEVEL_DAY] = "_1h_rows"};
+	int64_t packed_to = INT64_MIN;
+	rollup->finer = rolled[rollup->level];
+	if (rollup->finer)
+		return 0;
+	int r = packed_load_to(rollup->ctx, rollup->db, rollup_name(rollup), &packed_to);
+	late = late || rollup->watermarks.rolled_to[LEVEL_MINUTE] < packed_to;
+	rollup->finer = late ? packed_suffix(rollup->db, rollup_name(rollup)) : "_rows";
+	return r;
+}
+
 /* 1: did something.  Late buckets come first: once the watermark of the next level has passed them,
  * that level would have to be computed twice. */
 static int rollup_level(struct rollup *rollup, int64_t closed, int64_t span)
@@ -311,7 +345,9 @@ static int rollup_level(struct rollup *rollup, int64_t closed, int64_t span)
 	late = late && schema_is_caught_up(&rollup->watermarks);
 	if (r < 0 || (!late && rollup->watermarks.rolled_to[rollup->level] >= target))
 		return r;
-	r = rollup_prepare(rollup);
+	r = rollup_find_finer(rollup, late);
+	if (r == 0)
+		r = rollup_prepare(rollup);
 	if (r == 0 && late)
 		r = rollup_late(rollup);
 	else if (r == 0)

@@ -15,6 +15,7 @@
 #include "bind.h"
 #include "base/cleanup.h"
 #include "read/condition.h"
+#include "read/packed_source.h"
 #include "database.h"
 #include "read/row_source.h"
 #include "schema/rollup_columns.h"
@@ -33,11 +34,13 @@ struct aggregate {
 	sqlite3_stmt *series;
 	sqlite3_stmt *rows[N_LEVELS]; /* by level */
 	sqlite3_stmt *before;         /* rows before the range; NULL: no rate is selected */
+	const char *relation;         /* what of the table has all rows of the range */
 	struct totals totals;
 	struct row_source source;
-	struct tally_cell *keys;   /* n_group_by cells per group, texts owned */
-	uint32_t n_groups, n_used; /* the last group is used if it has a row */
-	bool newest;               /* the statement of series has their newest rows, too */
+	struct packed_source *packed; /* reads them; NULL: SQL does */
+	struct tally_cell *keys;      /* n_group_by cells per group, texts owned */
+	uint32_t n_groups, n_used;    /* the last group is used if it has a row */
+	bool newest;                  /* the statement of series has their newest rows, too */
 };
 
 /* ---- Statements ------------------------------------------------------------------- */
@@ -76,10 +79,10 @@ static void aggregate_append_newest(const struct aggregate *a, sqlite3_str *sql)
 	const char *table = a->bound->stored->table.name;
 	const char *time = a->bound->stored->table.columns[0].name;
 	sqlite3_str_appendf(sql,
-			    " CROSS JOIN \"%w_rows\" r ON r._series = s._series AND r.\"%w\" = "
-			    "(SELECT max(m.\"%w\") FROM \"%w_rows\" m WHERE m._series = s._series "
+			    " CROSS JOIN \"%w%s\" r ON r._series = s._series AND r.\"%w\" = "
+			    "(SELECT max(m.\"%w\") FROM \"%w%s\" m WHERE m._series = s._series "
 			    "AND m.\"%w\" >= ?%d AND m.\"%w\" < ?%d",
-			    table, time, time, table, time,
+			    table, a->relation, time, time, table, a->relation, time,
 			    CONDITION_FREE(a->bound) + AGGREGATE_FROM, time,
 			    CONDITION_FREE(a->bound) + AGGREGATE_TO);
 	condition_append(sql, a->bound, BOUND_QUERY_FIELDS, "", "m.");
@@ -112,7 +115,7 @@ static int aggregate_prepare_series(struct aggregate *a)
 	return aggregate_prepare(a, sql, &a->series);
 }
 
-static void aggregate_append_rows(const struct aggregate *a, sqlite3_str *sql)
+static void aggregate_append_rows(const struct aggregate *a, sqlite3_str *sql, const char *relation)
 {
 	const struct bound_query *bound = a->bound;
 	const struct tally_table *table = &bound->stored->table;
@@ -126,10 +129,34 @@ static void aggregate_append_rows(const struct aggregate *a, sqlite3_str *sql)
 		 * (SQLite, The SQLite Query Optimizer Overview, "Manual Control Of Query Plans
 		 * Using CROSS JOIN"). */
 		sqlite3_str_appendf(sql,
-				    " FROM \"%w_series\" s CROSS JOIN \"%w_rows\" r ON r._series = "
+				    " FROM \"%w_series\" s CROSS JOIN \"%w%s\" r ON r._series = "
 				    "s._series WHERE s._series = ?%d",
-				    table->name, table->name, series);
+				    table->name, table->name, relation, series);
 	condition_append(sql, bound, BOUND_QUERY_FIELDS, "", "r.");
+}
+
+/* Filters on fields are SQL's, and a tag has no column in a row. */
+static bool aggregate_reads_packed(const struct aggregate *a)
+{
+	const struct tally_table *table = &a->bound->stored->table;
+	if (strcmp(a->relation, "_all") != 0)
+		return false;
+	for (uint32_t i = 0; i < a->bound->query->n_filters; i++)
+		if (table->columns[a->bound->filter[i]].role != TALLY_TAG)
+			return false;
+	for (uint32_t f = 0; f < a->totals.aggregator.n_fields; f++)
+		if (table->columns[a->totals.columns[f]].role == TALLY_TAG)
+			return false;
+	return true;
+}
+
+static int aggregate_prepare_packed(struct aggregate *a)
+{
+	a->packed = calloc(1, sizeof(*a->packed));
+	if (!a->packed)
+		return tally_fail(a->reader->ctx, ENOMEM, "no memory");
+	return packed_source_prepare(a->packed, a->reader, &a->bound->stored->table,
+				     a->totals.columns, a->totals.aggregator.n_fields);
 }
 
 static int aggregate_prepare_rows(struct aggregate *a)
@@ -137,8 +164,10 @@ static int aggregate_prepare_rows(struct aggregate *a)
 	const struct bound_query *bound = a->bound;
 	const char *time = bound->stored->table.columns[0].name;
 	bool newest = bound->only_last && bound->query->bucket == 0;
+	if (aggregate_reads_packed(a) && !newest)
+		return aggregate_prepare_packed(a);
 	sqlite3_str *sql = sqlite3_str_new(a->reader->db);
-	aggregate_append_rows(a, sql);
+	aggregate_append_rows(a, sql, a->relation);
 	/* A STATE row is the present, however long ago it was written, so no range applies. */
 	if (!aggregate_is_state(a))
 		sqlite3_str_appendf(
@@ -152,8 +181,13 @@ static int aggregate_prepare_rows(struct aggregate *a)
 static int aggregate_prepare_before(struct aggregate *a)
 {
 	const char *time = a->bound->stored->table.columns[0].name;
+	const char *relation = "_rows";
+	/* It may be packed, wherever the range is. */
+	int r = packed_source_find(a->reader, a->bound, INT64_MIN, &relation);
+	if (r < 0)
+		return r;
 	sqlite3_str *sql = sqlite3_str_new(a->reader->db);
-	aggregate_append_rows(a, sql);
+	aggregate_append_rows(a, sql, relation);
 	sqlite3_str_appendf(sql, " AND r.\"%w\" < ?%d ORDER BY r.\"%w\" DESC LIMIT %d", time,
 			    CONDITION_FREE(a->bound) + AGGREGATE_FROM, time,
 			    AGGREGATE_BASELINE_ROWS);
@@ -187,7 +221,7 @@ static int aggregate_prepare_pieces(struct aggregate *a)
 	for (uint32_t i = 0; r == 0 && i < a->plan->n_pieces; i++) {
 		enum schema_level level = a->plan->pieces[i].level;
 		/* A level may stand at both ends of a coarser one: one statement does for both. */
-		if (a->rows[level])
+		if (a->rows[level] || (level == LEVEL_ROWS && a->packed))
 			continue;
 		r = level == LEVEL_ROWS ? aggregate_prepare_rows(a)
 					: aggregate_prepare_level(a, level);
@@ -312,6 +346,9 @@ static int aggregate_piece(struct aggregate *a, int64_t series,
 	}
 	if (r < 0)
 		return r;
+	if (a->packed && piece->level == LEVEL_ROWS)
+		return packed_source_read(a->packed, &a->source, &a->totals.aggregator, series,
+					  piece->from, piece->to);
 	aggregate_bind(a, row, series, piece);
 	while ((r = database_step(a->reader->ctx, row)) > 0) {
 		r = piece->level == LEVEL_ROWS
@@ -368,12 +405,24 @@ static int aggregate_read_pieces(struct aggregate *a)
 	return r;
 }
 
+/* One for all pieces that are rows: mostly there is one. */
+static int aggregate_find_relation(struct aggregate *a)
+{
+	int64_t from = INT64_MAX;
+	for (uint32_t i = 0; i < a->plan->n_pieces; i++)
+		if (a->plan->pieces[i].level == LEVEL_ROWS && a->plan->pieces[i].from < from)
+			from = a->plan->pieces[i].from;
+	return packed_source_find(a->reader, a->bound, from, &a->relation);
+}
+
 static int aggregate_read(struct aggregate *a)
 {
 	const struct bound_query *bound = a->bound;
 	a->newest = bound->only_last && bound->query->bucket == 0 && a->plan->n_pieces == 1 &&
 		    !aggregate_is_state(a) && !a->totals.texts;
-	int r = aggregate_prepare_series(a);
+	int r = aggregate_find_relation(a);
+	if (r == 0)
+		r = aggregate_prepare_series(a);
 	if (r < 0)
 		return r;
 	return a->newest ? aggregate_read_newest(a) : aggregate_read_pieces(a);
@@ -407,6 +456,7 @@ int aggregate_run(struct reader *reader, const struct bound_query *bound,
 	for (uint32_t i = 0; i < a->n_groups; i++)
 		aggregate_free_key(a, i);
 	free(a->keys);
+	free(a->packed);
 	totals_done(&a->totals);
 	return r;
 }

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "bind.h"
 #include "read/condition.h"
+#include "read/packed_source.h"
 #include "read/text_ranges.h"
 #include "database.h"
 #include "schema/schema.h"
@@ -30,9 +31,10 @@ struct scan {
 	sqlite3_stmt *edge; /* the first row of the range */
 	uint32_t left;      /* rows that may still come */
 	bool newest_first;
-	bool single;    /* all rows are of one series: */
-	int64_t series; /* this one */
-	int64_t width;  /* of the next window */
+	const char *rows; /* what of the table has all rows of the range */
+	bool single;      /* all rows are of one series: */
+	int64_t series;   /* this one */
+	int64_t width;    /* of the next window */
 };
 
 static const char *scan_alias(const struct bound_query *bound, uint16_t column)
@@ -68,16 +70,17 @@ static void scan_append_after(sqlite3_str *sql, const struct bound_query *bound,
 }
 
 /* CROSS keeps SQLite from walking over the rows first: filters on tags choose the series. */
-static void scan_append_from(sqlite3_str *sql, const struct bound_query *bound)
+static void scan_append_from(const struct scan *scan, sqlite3_str *sql)
 {
+	const struct bound_query *bound = scan->bound;
 	const struct tally_table *table = &bound->stored->table;
 	if (table->kind == TALLY_STATE)
 		sqlite3_str_appendf(sql, " FROM \"%w\" WHERE 1", table->name);
 	else
 		sqlite3_str_appendf(sql,
-				    " FROM \"%w_series\" s CROSS JOIN \"%w_rows\" r ON r._series = "
+				    " FROM \"%w_series\" s CROSS JOIN \"%w%s\" r ON r._series = "
 				    "s._series WHERE r.\"%w\" >= ?%d AND r.\"%w\" < ?%d",
-				    table->name, table->name, table->columns[0].name,
+				    table->name, table->name, scan->rows, table->columns[0].name,
 				    CONDITION_FREE(bound) + SCAN_FROM, table->columns[0].name,
 				    CONDITION_FREE(bound) + SCAN_TO);
 }
@@ -107,7 +110,7 @@ static int scan_prepare_page(struct scan *scan)
 	for (uint32_t i = 0; i < query->n_select; i++)
 		sqlite3_str_appendf(sql, ", %s\"%w\"", scan_alias(bound, bound->select[i]),
 				    columns[bound->select[i]].name);
-	scan_append_from(sql, bound);
+	scan_append_from(scan, sql);
 	if (scan->single)
 		sqlite3_str_appendf(sql, " AND s._series = ?%d",
 				    CONDITION_FREE(bound) + SCAN_SERIES);
@@ -158,14 +161,15 @@ static int scan_prepare_edge(struct scan *scan)
 	const struct bound_query *bound = scan->bound;
 	const char *table = bound->stored->table.name;
 	const char *time = bound->stored->table.columns[0].name;
-	const char *end = scan->newest_first ? "max" : "min";
 	sqlite3_str *sql = sqlite3_str_new(scan->reader->db);
 	sqlite3_str_appendf(sql,
-			    "SELECT %s((SELECT %s(r.\"%w\") FROM \"%w_rows\" r WHERE r._series = "
-			    "s._series AND r.\"%w\" >= ?%d AND r.\"%w\" < ?%d)) FROM \"%w_series\" "
-			    "s WHERE 1",
-			    end, end, time, table, time, CONDITION_FREE(bound) + SCAN_FROM, time,
-			    CONDITION_FREE(bound) + SCAN_TO, table);
+			    "SELECT %s((SELECT r.\"%w\" FROM \"%w%s\" r WHERE r._series = "
+			    "s._series AND r.\"%w\" >= ?%d AND r.\"%w\" < ?%d ORDER BY r.\"%w\"%s "
+			    "LIMIT 1)) FROM \"%w_series\" s WHERE 1",
+			    scan->newest_first ? "max" : "min", time, table, scan->rows, time,
+			    CONDITION_FREE(bound) + SCAN_FROM, time,
+			    CONDITION_FREE(bound) + SCAN_TO, time,
+			    scan->newest_first ? " DESC" : "", table);
 	condition_append(sql, bound, BOUND_QUERY_TAGS, "s.", "");
 	int r = reader_prepare(scan->reader, sql, &scan->edge);
 	if (r == 0)
@@ -283,7 +287,11 @@ int scan_run(struct reader *reader, const struct bound_query *bound, struct resu
 			    .left = bound->query->limit,
 			    .newest_first = bound->query->newest_first,
 			    .width = SCAN_FIRST_WINDOW};
+	int64_t range[2];
+	bound_query_range(bound, &range[0], &range[1]);
 	int r = state ? 0 : scan_find_series(&scan);
+	if (r == 0 && !state)
+		r = packed_source_find(reader, bound, range[0], &scan.rows);
 	if (r == 0)
 		r = scan_prepare_page(&scan);
 	if (r == 0 && !state && !scan.single)

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "database.h"
+#include "packed/packed_file.h"
 #include "schema/rollup_columns.h"
 #include "store/column_fill.h"
 
@@ -151,7 +152,7 @@ static int schema_index_name(struct tally_ctx *ctx, sqlite3 *db, const struct st
 
 /* For people with sqlite3 in hand, and for the contract that tables go by their declared names;
  * queries of the store read the tables below. */
-static int schema_view(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored)
+int schema_show(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored)
 {
 	const struct tally_table *table = &stored->table;
 	sqlite3_str *sql = sqlite3_str_new(db);
@@ -161,8 +162,8 @@ static int schema_view(struct tally_ctx *ctx, sqlite3 *db, const struct stored_t
 		sqlite3_str_appendf(sql, "%s%s.\"%w\"", c ? ", " : "",
 				    table->columns[c].role == TALLY_TAG ? "s" : "r",
 				    table->columns[c].name);
-	sqlite3_str_appendf(sql, " FROM \"%w_rows\" r JOIN \"%w_series\" s USING (_series)",
-			    table->name, table->name);
+	sqlite3_str_appendf(sql, " FROM \"%w%s\" r JOIN \"%w_series\" s USING (_series)",
+			    table->name, packed_suffix(db, table->name), table->name);
 	return database_exec_text(ctx, db, sql);
 }
 
@@ -196,8 +197,10 @@ static int schema_derive(struct tally_ctx *ctx, sqlite3 *db, const struct stored
 	int r = schema_index(ctx, db, stored);
 	if (r == 0)
 		r = schema_index_name(ctx, db, stored);
+	if (r == 0 && packed_exists(db, stored->table.name))
+		r = packed_create_all(ctx, db, stored);
 	if (r == 0 && stored->table.kind != TALLY_STATE)
-		r = schema_view(ctx, db, stored);
+		r = schema_show(ctx, db, stored);
 	for (int level = LEVEL_MINUTE; r == 0 && stored->n_numbers && level < N_LEVELS; level++)
 		r = schema_rollup_view(ctx, db, stored, (enum schema_level)level);
 	return r;

@@ -8,6 +8,9 @@
  *                <table>_1min       a view of it with the tags; _1h and _1d alike
  *   STATE        <table>            the declared columns, unique by its tags; an index of `name`
  *
+ * Old rows of a SERIES may be packed; then there is more (packed/packed_file.h), and the view reads
+ * <table>_all.
+ *
  * A tag may be NULL and is then a value like any other: keys and orders use SCHEMA_KEY.
  */
 #ifndef TALLYD_SQLITE_SCHEMA_H
@@ -29,6 +32,8 @@
  */
 int schema_ensure(struct tally_ctx *ctx, struct catalog *catalog, sqlite3 *db,
 		  const struct tally_table *table, const struct stored_table **ret_stored);
+/* The view for people, anew, after what it reads has changed. */
+int schema_show(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored);
 /* Creates what the tables of a file from an older version do not have yet. */
 int schema_complete(struct tally_ctx *ctx, struct catalog *catalog, sqlite3 *db);
 

@@ -11,11 +11,20 @@
 #include "bind.h"
 #include "database.h"
 #include "maintenance/watermarks.h"
+#include "packed/packed_file.h"
 
 const char *transfer_relation(const struct transfer_shape *shape)
 {
 	return shape->stored->table.kind == TALLY_STATE ? shape->stored->table.name
 							: shape->relation;
+}
+
+char *transfer_readable(const struct transfer_file *file, const struct transfer_shape *shape)
+{
+	const char *table = shape->stored->table.name;
+	if (shape->part != LEVEL_ROWS || !packed_exists(file->db, table))
+		return sqlite3_mprintf("%s", transfer_relation(shape));
+	return sqlite3_mprintf("%s%s", table, packed_suffix(file->db, table));
 }
 
 /* ---- Rolled-up numbers ------------------------------------------------------------ */
@@ -57,6 +66,9 @@ static void transfer_append_order(const struct transfer_shape *shape, sqlite3_st
 static int transfer_prepare(struct transfer_file *file, const struct transfer_shape *shape,
 			    int64_t from, int64_t to, sqlite3_stmt **ret)
 {
+	auto_text char *relation = transfer_readable(file, shape);
+	if (!relation)
+		return tally_fail(file->ctx, ENOMEM, "no memory");
 	sqlite3_str *sql = sqlite3_str_new(file->db);
 	for (uint32_t i = 0; i < shape->n; i++)
 		sqlite3_str_appendf(sql, "%s r.\"%w\"", i ? "," : "SELECT", shape->cells[i].name);
@@ -65,11 +77,11 @@ static int transfer_prepare(struct transfer_file *file, const struct transfer_sh
 		sqlite3_str_appendf(sql,
 				    " FROM \"%w_series\" s CROSS JOIN \"%w\" r ON r._series = "
 				    "s._series WHERE r.\"%w\" >= %lld AND r.\"%w\" < %lld",
-				    shape->stored->table.name, transfer_relation(shape), time,
-				    (long long)from, time, (long long)to);
+				    shape->stored->table.name, relation, time, (long long)from,
+				    time, (long long)to);
 		transfer_append_order(shape, sql);
 	} else {
-		sqlite3_str_appendf(sql, " FROM \"%w\" r", transfer_relation(shape));
+		sqlite3_str_appendf(sql, " FROM \"%w\" r", relation);
 	}
 	return database_prepare_text(file->ctx, file->db, sql, ret);
 }
@@ -97,10 +109,13 @@ static int transfer_first(void *self, const struct transfer_shape *shape, int64_
 {
 	struct transfer_file *file = self;
 	const char *time = shape->cells[shape->time].name;
+	auto_text char *relation = transfer_readable(file, shape);
+	if (!relation)
+		return tally_fail(file->ctx, ENOMEM, "no memory");
 	auto_text char *sql = sqlite3_mprintf(
-		"SELECT min((SELECT min(r.\"%w\") FROM \"%w\" r WHERE r._series = s._series AND "
-		"r.\"%w\" >= %lld)) FROM \"%w_series\" s",
-		time, transfer_relation(shape), time, (long long)from, shape->stored->table.name);
+		"SELECT min((SELECT r.\"%w\" FROM \"%w\" r WHERE r._series = s._series AND "
+		"r.\"%w\" >= %lld ORDER BY r.\"%w\" LIMIT 1)) FROM \"%w_series\" s",
+		time, relation, time, (long long)from, time, shape->stored->table.name);
 	*ret = INT64_MAX;
 	return sql ? database_int(file->ctx, file->db, sql, ret)
 		   : tally_fail(file->ctx, ENOMEM, "no memory");

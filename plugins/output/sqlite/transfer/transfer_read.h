@@ -24,5 +24,7 @@ void transfer_turn_all(const struct transfer_shape *shape, struct tally_cell *ce
 
 /* The table in the file: a STATE table goes by its own name. */
 const char *transfer_relation(const struct transfer_shape *shape);
+/* What it is read from, since rows may be packed; for sqlite3_free().  NULL: no memory. */
+char *transfer_readable(const struct transfer_file *file, const struct transfer_shape *shape);
 
 #endif

@@ -46,8 +46,10 @@ static int transfer_check_empty(void *arg, const struct tally_table *table)
 		int64_t there = 0;
 		if (transfer_shape_init(&shape, stored, part) < 0)
 			return tally_fail(file->ctx, ENOMEM, "no memory");
-		auto_text char *sql = sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM \"%w\")",
-						      transfer_relation(&shape));
+		auto_text char *relation = transfer_readable(file, &shape);
+		auto_text char *sql =
+			relation ? sqlite3_mprintf("SELECT EXISTS (SELECT 1 FROM \"%w\")", relation)
+				 : NULL;
 		transfer_shape_done(&shape);
 		r = sql ? database_int(file->ctx, file->db, sql, &there)
 			: tally_fail(file->ctx, ENOMEM, "no memory");

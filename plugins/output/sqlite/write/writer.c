@@ -189,3 +189,10 @@ void writer_set_rolled_to(struct writer *writer, const char *table, int64_t roll
 	if (*place)
 		(*place)->rolled_to = rolled_to;
 }
+
+void writer_set_packed_to(struct writer *writer, const char *table, int64_t packed_to)
+{
+	struct writer_table **place = writer_place(writer, table);
+	if (*place)
+		(*place)->packed_to = packed_to;
+}

@@ -37,8 +37,10 @@ int writer_write(struct writer *writer, const struct tally_entry *entries, uint3
 /* The last entry of this producer that is in the file. */
 int writer_ledger(struct writer *writer, const char *name, uint64_t *ret);
 
-/* A table's dictionary lost rows, or its rollup moved on to rolled_to. */
+/* A table's dictionary lost rows, or its rollup moved on to rolled_to, or what is packed to
+ * packed_to. */
 void writer_forget_series(struct writer *writer, const char *table);
 void writer_set_rolled_to(struct writer *writer, const char *table, int64_t rolled_to);
+void writer_set_packed_to(struct writer *writer, const char *table, int64_t packed_to);
 
 #endif

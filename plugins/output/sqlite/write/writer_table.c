@@ -12,6 +12,7 @@
 #include "bind.h"
 #include "database.h"
 #include "maintenance/watermarks.h"
+#include "packed/packed_file.h"
 #include "schema/schema.h"
 #include "store/log_lines.h"
 #include "store/store_clock.h"
@@ -114,6 +115,9 @@ static int writer_table_prepare(struct writer_table *table)
 		return r;
 	if (counted)
 		log_lines_declare(table->stored, LOG_LINES_LEVELS, &lines);
+	r = packed_load_to(table->ctx, table->db, t->name, &table->packed_to);
+	if (r < 0)
+		return r;
 	/* A row can come too late only for a table that is rolled up, or whose lines are counted.
 	 */
 	r = database_preparef(table->ctx, table->db, &table->mark_late,
@@ -133,7 +137,8 @@ int writer_table_create(struct tally_ctx *ctx, sqlite3 *db, const struct stored_
 	struct writer_table *table = calloc(1, sizeof(*table));
 	if (!table)
 		return tally_fail(ctx, ENOMEM, "no memory");
-	*table = (struct writer_table){.ctx = ctx, .db = db, .stored = stored};
+	*table = (struct writer_table){
+		.ctx = ctx, .db = db, .stored = stored, .packed_to = INT64_MIN};
 	table->series = series_cache_create(WRITER_SERIES_BYTES);
 	int r = table->series ? writer_table_prepare(table) : tally_fail(ctx, ENOMEM, "no memory");
 	if (r == 0)
@@ -151,6 +156,7 @@ void writer_table_destroy(struct writer_table *table)
 	sqlite3_finalize(table->find_series);
 	sqlite3_finalize(table->add_series);
 	sqlite3_finalize(table->mark_late);
+	packed_keys_done(&table->packed);
 	series_cache_destroy(table->series);
 	free(table);
 }
@@ -291,6 +297,11 @@ static int writer_put_row(struct writer_table *table, const struct writer_row *r
 		int r = writer_series(table, row, &series);
 		if (r < 0)
 			return r;
+		if (writer_cell(row, 0)->i < table->packed_to)
+			r = packed_keys_have(&table->packed, table->ctx, table->db, t->name, series,
+					     writer_cell(row, 0)->i);
+		if (r != 0)
+			return r < 0 ? r : 0;
 		sqlite3_bind_int64(table->insert, 1, series);
 	} else {
 		sqlite3_bind_int64(table->insert, (int)t->n_columns + 1, table->ahead);
@@ -314,6 +325,7 @@ int writer_table_put(struct writer_table *table, const struct tally_batch *batch
 	/* What was marked for the last batch may have been rolled up since, and its mark
 	 * deleted. */
 	table->late_series = 0;
+	packed_keys_forget(&table->packed);
 	table->ahead = tally_now(table->ctx) + STORE_CLOCK_AHEAD;
 	int r = 0;
 	for (row.row = 0; r == 0 && row.row < batch->n_rows; row.row++)

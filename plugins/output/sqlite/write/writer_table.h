@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 #include <tallyd/host.h>
 
+#include "packed/packed_keys.h"
 #include "store/batch_map.h"
 #include "store/catalog.h"
 #include "store/series_cache.h"
@@ -18,9 +19,11 @@ struct writer_table {
 	sqlite3_stmt *insert;      /* ?1 the series (not of a STATE table), then the columns */
 	sqlite3_stmt *find_series; /* the rest: only of SERIES and LOG */
 	sqlite3_stmt *add_series;
-	sqlite3_stmt *mark_late;                 /* only of what is rolled up */
-	int64_t ahead;                           /* a row newer than this is not taken */
-	int64_t rolled_to;                       /* a row older than this is late */
+	sqlite3_stmt *mark_late; /* only of what is rolled up */
+	int64_t ahead;           /* a row newer than this is not taken */
+	int64_t rolled_to;       /* a row older than this is late */
+	int64_t packed_to;       /* one older than this may be packed already */
+	struct packed_keys packed;
 	int64_t late_series, late_bucket;        /* the last one marked for this batch */
 	uint16_t parameter[CATALOG_MAX_COLUMNS]; /* of insert, by column; 0: none */
 };

@@ -1,0 +1,1 @@
+tallyd_fuzz_target(sqlite_chunk SOURCES fuzz/fuzz_sqlite_chunk.c LIBRARIES sqlite_objects)
