@@ -68,6 +68,8 @@ static void plugins_json_table(struct json_writer *json, const struct tally_tabl
 	json_begin_object(json);
 	plugins_json_string(json, "name", table->name);
 	plugins_json_string(json, "kind", describe_table_kind(table->kind));
+	json_write_key(json, "kept_long");
+	json_write_bool(json, table->flags & TALLY_KEPT_LONG);
 	plugins_json_string(json, "help", table->help);
 	json_write_key(json, "columns");
 	json_begin_array(json);
@@ -232,7 +234,8 @@ static int plugins_info(struct registry *registry, const char *name, bool as_jso
 	}
 	for (const struct tally_table *const *t = plugin->tables; t && *t; t++) {
 		const struct tally_table *table = *t;
-		printf("\ntable %s (%s): %s\n", table->name, describe_table_kind(table->kind),
+		printf("\ntable %s (%s%s): %s\n", table->name, describe_table_kind(table->kind),
+		       table->flags & TALLY_KEPT_LONG ? ", kept long" : "",
 		       table->help ? table->help : "");
 		for (uint32_t i = 0; i < table->n_columns; i++) {
 			const struct tally_column *column = &table->columns[i];

@@ -110,7 +110,8 @@ static void reference_options_head(void)
 
 static void reference_table(const struct tally_table *table)
 {
-	printf("\nTable `%s` (%s): ", table->name, describe_table_kind(table->kind));
+	printf("\nTable `%s` (%s%s): ", table->name, describe_table_kind(table->kind),
+	       table->flags & TALLY_KEPT_LONG ? ", kept long" : "");
 	reference_sentence(table->help ? table->help : "");
 	printf("\n\n| column | type | unit | meaning |\n|---|---|---|---|\n");
 	for (uint32_t i = 0; i < table->n_columns; i++) {

@@ -33,7 +33,7 @@ static bool declared_same_text(const char *a, const char *b)
 
 static bool declared_same(const struct tally_table *a, const struct tally_table *b)
 {
-	if (!declaration_same_columns(a, b) || a->revision != b->revision ||
+	if (!declaration_same_columns(a, b) || a->revision != b->revision || a->flags != b->flags ||
 	    !declared_same_text(a->help, b->help))
 		return false;
 	for (uint32_t i = 0; i < a->n_columns; i++)

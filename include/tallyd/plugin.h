@@ -67,6 +67,10 @@ enum tally_role { TALLY_FIELD, TALLY_TAG, TALLY_COUNTER, TALLY_GONE, TALLY_ORDER
  */
 enum tally_kind { TALLY_SERIES = 1, TALLY_STATE, TALLY_LOG };
 
+/* KEPT_LONG: few rows, which stay worth having, such as what was deployed when: a store keeps them
+ * for as long as rollups by day.  Once a store knows it of a table, that stays. */
+enum tally_table_flag { TALLY_KEPT_LONG = 1 };
+
 struct tally_column {
 	const char *name; /* [a-z][a-z0-9_]*, at most 48 bytes */
 	const char *unit; /* "bytes", "ns", "percent"; NULL: none */
@@ -86,7 +90,7 @@ struct tally_table {
 	uint32_t n_columns;
 	uint32_t kind;     /* enum tally_kind */
 	uint32_t revision; /* raise it when you append columns; nothing else may change */
-	uint32_t reserved;
+	uint32_t flags;    /* enum tally_table_flag; may be added later */
 };
 
 struct tally_cell {

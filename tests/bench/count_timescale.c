@@ -49,8 +49,8 @@ int main(int argc, char **argv)
 	struct tally_ctx *ctx = fake_host_ctx(host);
 	struct stored_table *stored = catalog_copy(counted_load("docker_stats")->tables[0]);
 	counted_check(stored != NULL, "no memory");
-	copy.writer =
-		(struct writer){.ctx = ctx, .retention = INT64_MAX / 2, .where.now = COUNTED_BEGIN};
+	copy.writer = (struct writer){
+		.ctx = ctx, .age = {.raw = INT64_MAX / 2}, .where.now = COUNTED_BEGIN};
 	copy.part.batch = counted_batch(ctx, &stored->table, ROWS, 0, 1000000000);
 	copy.part.series = series;
 	counted_check(writer_table_create(ctx, stored, &copy.part.table) == 0, "no memory");

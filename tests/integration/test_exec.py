@@ -119,7 +119,7 @@ def test_a_program_declares_its_own_tables(collect, program):
     daemon = collect(program("""
         import json
         print(json.dumps({"tallyd": "tables", "tables": [
-            {"name": "doors", "kind": "state", "help": "The doors.", "columns": [
+            {"name": "doors", "kind": "state", "help": "The doors.", "kept_long": True, "columns": [
                 {"name": "door", "type": "text", "role": "tag"},
                 {"name": "open", "type": "bool", "help": "is it open?"}]},
             {"name": "steps", "kind": "log", "columns": [
@@ -134,6 +134,7 @@ def test_a_program_declares_its_own_tables(collect, program):
     assert rows(daemon, "host, what", "steps")[0] == ("testhost", '{"a":[1]}')
     about = daemon.json("/api/v1/tables")
     assert "The doors." in str(about)
+    assert daemon.sql("select name, flags from tally_tables where name in ('doors', 'steps') order by 1") == [("doors", 1), ("steps", 0)]
     assert metric(daemon, "refused_lines") == 0
 
 

@@ -130,6 +130,7 @@ def test_there_and_back_again_it_is_the_same(place, source, server):
     there = place.copy("sqlite:old", "timescale")
     assert there.returncode == 0, there.stdout + there.stderr
     assert "the copy is complete" in there.stdout
+    assert ["notes"] in place.sql("select name from tally.tables where flags = 1")  # kept long
     if isinstance(server, Given):
         assert place.sql("select count(*) > 5 from timescaledb_information.hypertables where hypertable_schema = "
                          "'tally'") == [["t"]]

@@ -133,6 +133,7 @@ void fixture_make_older(struct fixture *fixture)
 		"UPDATE tally_rollups SET level = 3 WHERE level = 4",
 		"DROP TABLE tally_clock",
 		"DROP TABLE tally_text",
+		"ALTER TABLE tally_tables DROP COLUMN flags",
 		"DELETE FROM tally_migrations WHERE version >= 3",
 	};
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)

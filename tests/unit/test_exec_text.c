@@ -162,12 +162,13 @@ static const char sensors_text[] =
 static void a_table_is_declared_by_a_text(void **state)
 {
 	struct rig *rig = *state;
-	assert_int_equal(exec_tables_from_text(rig->ctx,
-					       "series sensors(sensor text tag,reads int counter "
-					       "unit=1)\n state doors (seen time, door text tag, "
-					       "gone_at time gone), log lines (n int order)",
-					       &rig->tables),
-			 0);
+	assert_int_equal(
+		exec_tables_from_text(rig->ctx,
+				      "series sensors(sensor text tag,reads int counter "
+				      "unit=1)\n state doors (seen time, door text tag, "
+				      "gone_at time gone), log lines kept_long (n int order)",
+				      &rig->tables),
+		0);
 	assert_int_equal(rig->tables.n, 3);
 	const struct tally_table *table = exec_tables_find(&rig->tables, "sensors");
 	assert_int_equal(table->kind, TALLY_SERIES);
@@ -175,6 +176,8 @@ static void a_table_is_declared_by_a_text(void **state)
 	assert_string_equal(table->columns[0].name, "time");
 	assert_int_equal(table->columns[2].role, TALLY_COUNTER);
 	assert_string_equal(table->columns[2].unit, "1");
+	assert_int_equal(table->flags, 0);
+	assert_int_equal(exec_tables_find(&rig->tables, "lines")->flags, TALLY_KEPT_LONG);
 	table = exec_tables_find(&rig->tables, "doors");
 	assert_int_equal(table->kind, TALLY_STATE);
 	assert_string_equal(table->columns[0].name, "seen");
@@ -186,7 +189,7 @@ static void a_wrong_declaration_is_refused_with_what_is_wrong(void **state)
 	static const char *const cases[][2] = {
 		{"table x (a int)", "declare: \"table x\" where series, state or log and the name "
 				    "of a table should stand"},
-		{"series x a int", "declare: \"a\" where ( should stand"},
+		{"series x a int", "declare: \"a\" where kept_long or ( should stand"},
 		{"series x (a number)", "declare: \"number\" where a type (time, int, real, bool, "
 					"text or json) should stand"},
 		{"series x (a int tga)",

@@ -56,6 +56,33 @@ static void rows_and_rollups_are_deleted_after_their_own_retention(void **state)
 			 1);
 }
 
+static void write_note(struct fixture *f, const struct tally_table *table, int64_t time)
+{
+	struct tally_batch *batch = fixture_batch(f, table);
+	time_passes(f, time);
+	put_log(f, batch, time, "out", 1, "deployed");
+	fixture_write(f, batch);
+}
+
+/* Also where the table was there before the flag, and a buffer's older rows come without. */
+static void what_is_kept_long_stays_as_long_as_days(void **state)
+{
+	struct fixture *f = *state;
+	struct tally_table plain = log_table, kept = log_table;
+	plain.name = kept.name = "notes";
+	kept.flags = TALLY_KEPT_LONG;
+	write_note(f, &plain, T0);
+	write_note(f, &kept, T0 + DAY);
+	write_note(f, &log_table, T0 + DAY);
+	fixture_restart(f);
+	write_note(f, &plain, T0 + 2 * DAY);
+	maintenance_at(f, T0 + 20 * DAY);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM lines"), 0);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM notes"), 3);
+	maintenance_at(f, T0 + 401 * DAY + HOUR);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM notes"), 1);
+}
+
 static void many_old_rows_are_deleted_in_small_transactions(void **state)
 {
 	struct fixture *f = *state;
@@ -155,6 +182,21 @@ static void at_its_limit_the_file_loses_the_oldest_rows(void **state)
 	struct stat file;
 	assert_int_equal(stat(backend_config.path, &file), 0);
 	assert_true(file.st_size <= limit);
+}
+
+static void a_full_file_loses_what_is_kept_long_last(void **state)
+{
+	struct fixture *f = *state;
+	struct tally_table kept = log_table;
+	kept.name = "notes";
+	kept.flags = TALLY_KEPT_LONG;
+	write_note(f, &kept, T0 - DAY);
+	for (int i = 0; i < 10; i++)
+		write_rows(f, T0 + i * 1000 * SECOND, SECOND, 1000);
+	set_max_size(f, fixture_sql(f, "PRAGMA page_count") * 4096 * 100 / 96);
+	maintenance_at(f, T0);
+	assert_true(fake_host_metric(f->host, METRIC_DELETED_SIZE) > 0);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM notes"), 1);
 }
 
 static void maintenance_makes_room_before_the_limit_is_hit(void **state)
@@ -444,6 +486,8 @@ int main(void)
 #define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(rows_and_rollups_are_deleted_after_their_own_retention),
+		STORE_TEST(what_is_kept_long_stays_as_long_as_days),
+		STORE_TEST(a_full_file_loses_what_is_kept_long_last),
 		STORE_TEST(many_old_rows_are_deleted_in_small_transactions),
 		STORE_TEST(a_rollup_is_not_recomputed_from_the_rows_that_retention_left),
 		STORE_TEST(a_thing_that_is_gone_is_kept_for_a_while),

@@ -116,6 +116,36 @@ log_rows_are_deleted_after_retention_raw_and_states_long_after_they_are_gone(voi
 			 1);
 }
 
+static void write_note(struct fixture *f, const struct tally_table *table, int64_t time)
+{
+	struct tally_batch *batch = fixture_batch(f, table);
+	put_log(f, batch, time, "x", 1, "deployed");
+	fixture_write(f, batch);
+}
+
+/* Also where the table was there before the flag, and a buffer's older rows come without.  A row
+ * that comes late is taken if it is to be kept. */
+static void what_is_kept_long_stays_as_long_as_days(void **state)
+{
+	struct fixture *f = *state;
+	struct tally_table plain = log_table, kept = log_table;
+	plain.name = kept.name = "notes";
+	kept.flags = TALLY_KEPT_LONG;
+	fake_host_set_now(f->host, T0 + DAY);
+	write_note(f, &plain, T0);
+	write_note(f, &kept, T0 - 30 * DAY);
+	write_note(f, &log_table, T0);
+	fixture_restart(f);
+	fake_host_set_now(f->host, T0 + DAY);
+	write_note(f, &plain, T0 + HOUR);
+	assert_int_equal(fixture_sql(f, "SELECT flags FROM tally.tables WHERE name = 'notes'"), 1);
+	maintenance_at(f, T0 + 20 * DAY);
+	assert_int_equal(count(f, "lines"), 0);
+	assert_int_equal(count(f, "notes"), 3);
+	maintenance_at(f, T0 + 402 * DAY);
+	assert_int_equal(count(f, "notes"), 0);
+}
+
 /* Whenever marks are taken, somebody marks a minute again. */
 static void infinite_watermarks_do_not_block_other_tables(void **state)
 {
@@ -617,6 +647,7 @@ int main(void)
 		STORE_TEST(rows_are_kept_until_they_are_rolled_up),
 		STORE_TEST(a_late_row_for_a_deleted_day_spoils_no_rollup),
 		STORE_TEST(a_changed_retention_is_in_force_after_a_restart),
+		STORE_TEST(what_is_kept_long_stays_as_long_as_days),
 		STORE_TEST(
 			log_rows_are_deleted_after_retention_raw_and_states_long_after_they_are_gone),
 		STORE_TEST(old_chunks_are_compressed_and_still_answer_and_take_late_rows),

@@ -20,7 +20,7 @@ static TABLE: Shared<Table> = Shared(Table {
     n_columns: 3,
     kind: TALLY_SERIES,
     revision: 1,
-    reserved: 0,
+    flags: 0,
 });
 static TABLES: Shared<[*const Table; 2]> = Shared([&TABLE.0, null()]);
 

@@ -39,7 +39,7 @@ pub struct Table {
     pub n_columns: u32,
     pub kind: u32,
     pub revision: u32,
-    pub reserved: u32,
+    pub flags: u32,
 }
 
 #[repr(C)]

@@ -59,6 +59,7 @@ const struct tally_table changes_table = {
 	.n_columns = CHANGES_COLUMNS,
 	.kind = TALLY_SERIES,
 	.revision = 2,
+	.flags = TALLY_KEPT_LONG,
 };
 
 int changes_row_add(struct tally_ctx *ctx, struct tally_batch *batch, const struct changes_row *row)

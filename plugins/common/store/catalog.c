@@ -133,6 +133,7 @@ static bool catalog_copy_into(const struct tally_table *from, struct tally_table
 	to->columns = columns;
 	to->kind = from->kind;
 	to->revision = from->revision;
+	to->flags = from->flags;
 	bool ok = columns && catalog_copy_text(from->name, &to->name) &&
 		  catalog_copy_text(from->help, &to->help);
 	for (uint32_t c = 0; ok && c < from->n_columns; c++) {
@@ -256,6 +257,11 @@ bool catalog_has_all(const struct tally_table *stored, const struct tally_table 
 {
 	return stored->kind == table->kind && catalog_common(stored, table) == table->n_columns &&
 	       catalog_revisions_fit(stored, table);
+}
+
+bool catalog_lacks_flags(const struct tally_table *stored, const struct tally_table *table)
+{
+	return table->flags & ~stored->flags;
 }
 
 int catalog_check_same(struct tally_ctx *ctx, const struct tally_table *stored,

@@ -56,6 +56,10 @@ int catalog_check_same(struct tally_ctx *ctx, const struct tally_table *stored,
 /* The same without an error text, for every batch; and no column has to be added. */
 bool catalog_has_all(const struct tally_table *stored, const struct tally_table *table);
 
+/* Is one of its flags new to the store?  None is ever taken back: rows from an older daemon or
+ * buffer come without. */
+bool catalog_lacks_flags(const struct tally_table *stored, const struct tally_table *table);
+
 /* -1: no such column. */
 int catalog_column(const struct tally_table *table, const char *name);
 bool catalog_is_number(const struct tally_column *column); /* can be averaged */

@@ -6,11 +6,17 @@
 
 #include "base/clock.h"
 
+int64_t retention_age_of_rows(const struct retention_age *age, const struct tally_table *table)
+{
+	bool longer = (table->flags & TALLY_KEPT_LONG) && age->daily > age->raw;
+	return longer ? age->daily : age->raw;
+}
+
 int64_t retention_age_cut(const struct retention_age *age, const struct store_clock *clock,
 			  const struct stored_table *stored, const struct watermarks *watermarks,
 			  enum schema_level level)
 {
-	int64_t keep = level == LEVEL_ROWS  ? age->raw
+	int64_t keep = level == LEVEL_ROWS  ? retention_age_of_rows(age, &stored->table)
 		       : level == LEVEL_DAY ? age->daily
 					    : age->rollup;
 	int64_t cut = store_clock_cut(clock, keep);

@@ -13,10 +13,13 @@
 
 /* As configured, ns. */
 struct retention_age {
-	int64_t raw;    /* of rows */
+	int64_t raw;    /* of rows, but for tables that are kept as long as the last of these */
 	int64_t rollup; /* of rollups up to those per hour, and of things that are gone */
 	int64_t daily;  /* of rollups per day */
 };
+
+/* How long rows of a table are kept. */
+int64_t retention_age_of_rows(const struct retention_age *age, const struct tally_table *table);
 
 /* Rows of a level before this time may be deleted: they are old enough, and the next level has
  * rolled them up.  INT64_MIN: none. */

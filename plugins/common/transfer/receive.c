@@ -104,6 +104,7 @@ static int receive_table(struct receiving *receiving)
 	struct tally_table table = {.name = wire_get_text(wire), .help = wire_get_text(wire)};
 	table.kind = (uint32_t)wire_get_number(wire);
 	table.revision = (uint32_t)wire_get_number(wire);
+	table.flags = (uint32_t)wire_get_number(wire);
 	table.n_columns = (uint32_t)wire_get_number(wire);
 	receive_end_table(receiving);
 	if (!table.name || table.n_columns == 0 || table.n_columns > CATALOG_MAX_COLUMNS)

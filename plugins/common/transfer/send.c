@@ -134,6 +134,7 @@ static int send_declaration(struct wire *wire, const struct tally_table *table)
 	wire_put_text(wire, table->help);
 	wire_put_number(wire, table->kind);
 	wire_put_number(wire, table->revision);
+	wire_put_number(wire, table->flags);
 	wire_put_number(wire, table->n_columns);
 	for (uint32_t c = 0; c < table->n_columns; c++) {
 		const struct tally_column *column = &table->columns[c];

@@ -38,4 +38,5 @@ const struct tally_table alerts_table = {
 	.n_columns = ALERTS_COLUMNS,
 	.kind = TALLY_SERIES,
 	.revision = 2,
+	.flags = TALLY_KEPT_LONG,
 };

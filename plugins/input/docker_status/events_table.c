@@ -45,4 +45,5 @@ const struct tally_table events_table = {
 	.n_columns = EVENTS_COLUMNS,
 	.kind = TALLY_SERIES,
 	.revision = 2,
+	.flags = TALLY_KEPT_LONG,
 };

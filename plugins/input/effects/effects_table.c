@@ -40,4 +40,5 @@ const struct tally_table effects_table = {
 	.n_columns = EFFECTS_COLUMNS,
 	.kind = TALLY_SERIES,
 	.revision = 1,
+	.flags = TALLY_KEPT_LONG,
 };

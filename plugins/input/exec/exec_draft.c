@@ -103,7 +103,8 @@ int exec_draft_end(struct tally_ctx *ctx, struct exec_draft *draft, struct exec_
 					  .columns = draft->columns,
 					  .n_columns = draft->n,
 					  .kind = draft->kind,
-					  .revision = draft->revision ? draft->revision : draft->n};
+					  .revision = draft->revision ? draft->revision : draft->n,
+					  .flags = draft->flags};
 	const struct tally_table *declared;
 	int r = tally_declare(ctx, &table, &declared);
 	return r == 0 ? draft_keep(ctx, declared, tables) : r;

@@ -7,7 +7,7 @@
 
 struct exec_draft {
 	char name[64], help[128];
-	uint32_t kind, revision, n;
+	uint32_t kind, revision, flags, n;
 	struct tally_column columns[EXEC_MAX_COLUMNS + 1];
 	char names[EXEC_MAX_COLUMNS + 1][64], units[EXEC_MAX_COLUMNS + 1][32];
 	char helps[EXEC_MAX_COLUMNS + 1][128];

@@ -46,6 +46,8 @@ void exec_encode_table(struct json_writer *lines, const struct tally_table *tabl
 	encode_member(lines, "help", table->help);
 	json_write_key(lines, "revision");
 	json_write_int(lines, table->revision);
+	json_write_key(lines, "kept_long");
+	json_write_bool(lines, table->flags & TALLY_KEPT_LONG);
 	json_write_key(lines, "columns");
 	json_begin_array(lines);
 	for (uint32_t c = 0; c < table->n_columns; c++) {

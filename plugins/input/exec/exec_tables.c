@@ -97,8 +97,12 @@ static int tables_one(struct tables_text *text, struct exec_draft *draft,
 				  "table should stand",
 				  kind, text->word);
 	tables_next(text);
+	if (tables_is(text, "kept_long")) {
+		draft->flags = TALLY_KEPT_LONG;
+		tables_next(text);
+	}
 	if (!tables_is(text, "("))
-		return tables_wrong(text, "(");
+		return tables_wrong(text, "kept_long or (");
 	do {
 		int r = tables_column(text, draft);
 		if (r < 0)
@@ -161,6 +165,7 @@ static int tables_json_one(struct tally_ctx *ctx, const json_t *table, struct ex
 				  "most 127 bytes of help",
 				  name);
 	json_int_t revision = json_integer_value(json_object_get(table, "revision"));
+	draft->flags = json_is_true(json_object_get(table, "kept_long")) ? TALLY_KEPT_LONG : 0;
 	draft->revision = revision > 0 && revision < UINT32_MAX ? (uint32_t)revision : 0;
 	size_t i;
 	json_t *column;

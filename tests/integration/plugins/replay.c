@@ -31,6 +31,7 @@ static const struct tally_column note_columns[] = {
 	COLUMN("text", TEXT, FIELD)};
 static const struct tally_table note_table = {.name = "notes",
 					      .help = "What somebody wrote down",
+					      .flags = TALLY_KEPT_LONG,
 					      .kind = TALLY_LOG,
 					      COLUMNS(note_columns),
 					      .revision = 1};

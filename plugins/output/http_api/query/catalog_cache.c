@@ -73,7 +73,8 @@ static int copy_table(const struct tally_table *from, struct tally_table *to)
 	*to = (struct tally_table){.columns = columns,
 				   .n_columns = from->n_columns,
 				   .kind = from->kind,
-				   .revision = from->revision};
+				   .revision = from->revision,
+				   .flags = from->flags};
 	if (!columns)
 		return -ENOMEM;
 	int r = copy_text(from->name, &to->name);

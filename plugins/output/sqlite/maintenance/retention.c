@@ -275,15 +275,22 @@ int retention_fill(struct store *store, int64_t *ret_percent)
 struct retention_span {
 	struct store *store;
 	enum schema_level level;
+	bool kept_long; /* rows of such tables, and not of the others */
 	int64_t oldest, newest, cut;
 	int64_t packed; /* the oldest row of a chunk; INT64_MAX: none */
 	int deleted;
 };
 
-/* A STATE table is not trimmed: it has one row per thing, old or not. */
-static bool retention_has(const struct stored_table *stored, enum schema_level level)
+/* A STATE table is not trimmed: it has one row per thing, old or not.  Rows that are kept long go
+ * only when there are no others any more: they are few, and would be the oldest. */
+static bool retention_has(const struct retention_span *span, const struct stored_table *stored)
 {
-	return stored->table.kind != TALLY_STATE && (level == LEVEL_ROWS || stored->n_numbers);
+	if (span->kept_long)
+		return stored->table.flags & TALLY_KEPT_LONG && stored->table.kind != TALLY_STATE;
+	if (span->level == LEVEL_ROWS)
+		return !(stored->table.flags & TALLY_KEPT_LONG) &&
+		       stored->table.kind != TALLY_STATE;
+	return stored->n_numbers;
 }
 
 /* Chunks go whole: less than the oldest one would delete nothing. */
@@ -318,7 +325,7 @@ static int retention_find_span(void *arg, const struct tally_table *table)
 	const char *time = span->level == LEVEL_ROWS ? table->columns[0].name : "time";
 	const char *suffix = schema_levels[span->level].suffix;
 	int64_t oldest = INT64_MAX, newest = INT64_MIN;
-	if (!retention_has(stored, span->level))
+	if (!retention_has(span, stored))
 		return 0;
 	/* min() or max() alone in a SELECT is one seek in the clustered table, not a walk over it
 	 * (SQLite, The SQLite Query Optimizer Overview, "MIN/MAX Optimization"). */
@@ -342,7 +349,7 @@ static int retention_trim(void *arg, const struct tally_table *table)
 {
 	struct retention_span *span = arg;
 	const struct stored_table *stored = catalog_find(&span->store->catalog, table->name);
-	if (!retention_has(stored, span->level))
+	if (!retention_has(span, stored))
 		return 0;
 	int n = retention_before(span->store, stored, span->level, span->cut, METRIC_DELETED_SIZE);
 	span->deleted += n > 0 ? n : 0;
@@ -350,12 +357,14 @@ static int retention_trim(void *arg, const struct tally_table *table)
 }
 
 /* From the oldest sixteenth of the finest level that has rows: rows before rollups, since a rollup
- * still answers for rows that are gone. */
+ * still answers for rows that are gone; last what is kept long. */
 static int retention_trim_oldest(struct store *store)
 {
-	for (int level = 0; level < N_LEVELS; level++) {
+	for (int level = 0; level <= N_LEVELS; level++) {
+		bool last = level == N_LEVELS;
 		struct retention_span span = {.store = store,
-					      .level = (enum schema_level)level,
+					      .level = last ? LEVEL_ROWS : (enum schema_level)level,
+					      .kept_long = last,
 					      .oldest = INT64_MAX,
 					      .newest = INT64_MIN,
 					      .packed = INT64_MAX};

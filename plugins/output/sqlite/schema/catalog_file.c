@@ -73,15 +73,16 @@ static int catalog_load_columns(struct tally_ctx *ctx, sqlite3 *db, struct store
 int catalog_load(struct tally_ctx *ctx, struct catalog *catalog, sqlite3 *db)
 {
 	auto_statement sqlite3_stmt *row = NULL;
-	int r = database_prepare(ctx, db, "SELECT name, kind, revision, help FROM tally_tables",
-				 &row);
+	int r = database_prepare(
+		ctx, db, "SELECT name, kind, revision, help, flags FROM tally_tables", &row);
 	if (r < 0)
 		return r;
 	while ((r = database_step(ctx, row)) > 0) {
 		const struct tally_table table = {.name = catalog_text(row, 0),
 						  .kind = catalog_word(row, 1, catalog_kinds),
 						  .revision = (uint32_t)sqlite3_column_int(row, 2),
-						  .help = catalog_text(row, 3)};
+						  .help = catalog_text(row, 3),
+						  .flags = (uint32_t)sqlite3_column_int(row, 4)};
 		struct stored_table *stored = catalog_copy(&table);
 		r = stored ? catalog_load_columns(ctx, db, &stored)
 			   : tally_fail(ctx, ENOMEM, "no memory");
@@ -97,9 +98,10 @@ int catalog_load(struct tally_ctx *ctx, struct catalog *catalog, sqlite3 *db)
 int catalog_store(struct tally_ctx *ctx, sqlite3 *db, const struct tally_table *table)
 {
 	/* Columns are only ever appended, so replacing row by row leaves none behind. */
-	int r = database_execf(
-		ctx, db, "INSERT OR REPLACE INTO tally_tables VALUES (%Q, %Q, %u, %Q)", table->name,
-		catalog_kinds[table->kind], table->revision, table->help);
+	int r = database_execf(ctx, db,
+			       "INSERT OR REPLACE INTO tally_tables VALUES (%Q, %Q, %u, %Q, %u)",
+			       table->name, catalog_kinds[table->kind], table->revision,
+			       table->help, table->flags);
 	auto_statement sqlite3_stmt *insert = NULL;
 	if (r == 0)
 		r = database_prepare(ctx, db,

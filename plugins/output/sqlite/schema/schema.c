@@ -329,13 +329,15 @@ int schema_ensure(struct tally_ctx *ctx, struct catalog *catalog, sqlite3 *db,
 			: catalog_check_names(ctx, table);
 	if (r < 0)
 		return r;
-	if (old && table->n_columns <= old->table.n_columns) {
+	bool grows = old && table->n_columns > old->table.n_columns;
+	if (old && !grows && !catalog_lacks_flags(&old->table, table)) {
 		*ret_stored = old;
 		return 0;
 	}
-	struct stored_table *stored = catalog_copy(table);
+	struct stored_table *stored = catalog_copy(old && !grows ? &old->table : table);
 	if (!stored)
 		return tally_fail(ctx, ENOMEM, "no memory");
+	stored->table.flags |= table->flags | (old ? old->table.flags : 0);
 	r = database_begin(ctx, db);
 	if (r == 0)
 		r = database_end(ctx, db, schema_write(ctx, db, old, stored));

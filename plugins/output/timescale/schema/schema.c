@@ -30,7 +30,18 @@ static int schema_merge(struct tally_ctx *ctx, const struct stored_table *old,
 	if (r < 0)
 		return r;
 	*ret = catalog_copy(old && !grows ? &old->table : table);
-	return *ret ? 0 : tally_fail(ctx, ENOMEM, "no memory");
+	if (!*ret)
+		return tally_fail(ctx, ENOMEM, "no memory");
+	(*ret)->table.flags |= table->flags | (old ? old->table.flags : 0);
+	return 0;
+}
+
+/* A flag alone is no reason to refuse rows where tables may not be changed. */
+static bool schema_is_there(const struct schema_where *where, const struct stored_table *old,
+			    const struct stored_table *all)
+{
+	return old && all->table.n_columns == old->table.n_columns &&
+	       !(where->make && catalog_lacks_flags(&old->table, &all->table));
 }
 
 /* ---- Ensuring ----------------------------------------------------------------- */
@@ -45,7 +56,8 @@ static int schema_write(struct pg_connection *pg, const struct schema_where *whe
 		schema_sql_create(&sql, where, stored);
 	if (sql.failed)
 		return tally_fail(pg->ctx, ENOMEM, "no memory");
-	int r = pg_exec(pg, sql.data);
+	/* A flag alone changes only the catalog. */
+	int r = sql.len ? pg_exec(pg, sql.data) : 0;
 	if (r < 0 && strcmp(pg->sqlstate, "42P07") == 0) /* of another table: samples_1h */
 		return tally_fail(
 			pg->ctx, EINVAL,
@@ -66,7 +78,7 @@ static int schema_ensure_locked(struct pg_connection *pg, const struct schema_wh
 	int r = schema_load_table(pg, table->name, &there);
 	if (r == 0)
 		r = schema_merge(pg->ctx, there, table, &all);
-	if (r == 0 && (!there || all->table.n_columns > there->table.n_columns))
+	if (r == 0 && !schema_is_there(where, there, all))
 		r = where->make ? schema_write(pg, where, there, all)
 				: tally_fail(pg->ctx, ENOENT,
 					     "table %s is missing or incomplete in the database, "
@@ -109,7 +121,8 @@ int schema_ensure(struct pg_connection *pg, const struct schema_where *where,
 	const struct stored_table *old = catalog_find(where->catalog, table->name);
 	struct stored_table *all = NULL;
 	int r = where->doubt ? schema_repair(pg, where, old) : 0;
-	if (r == 0 && old && catalog_has_all(&old->table, table)) {
+	bool lacks = old && where->make && catalog_lacks_flags(&old->table, table);
+	if (r == 0 && old && !lacks && catalog_has_all(&old->table, table)) {
 		*ret_stored = old;
 		return 0;
 	}
@@ -119,7 +132,7 @@ int schema_ensure(struct pg_connection *pg, const struct schema_where *where,
 		r = schema_merge(pg->ctx, old, table, &all);
 	if (r < 0)
 		return r;
-	bool is_there = old && all->table.n_columns == old->table.n_columns;
+	bool is_there = schema_is_there(where, old, all);
 	/* Under the lock all is made again from what the database has now, not from our memory of
 	 * it. */
 	catalog_free(all);

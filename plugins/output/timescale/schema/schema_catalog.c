@@ -41,6 +41,7 @@ static int catalog_read(struct tally_ctx *ctx, const PGresult *result, int row, 
 				    .kind = catalog_word(result, row, 1, catalog_kinds),
 				    .revision = (uint32_t)pg_get_32(PQgetvalue(result, row, 2)),
 				    .help = catalog_text(result, row, 3),
+				    .flags = (uint32_t)pg_get_32(PQgetvalue(result, row, 9)),
 				    .columns = columns};
 	for (; row < PQntuples(result) && strcmp(PQgetvalue(result, row, 0), table.name) == 0;
 	     row++)
@@ -67,11 +68,12 @@ static int catalog_query(struct pg_connection *pg, const char *name, PGresult **
 	const char *values[] = {name};
 	const int lengths[] = {name ? (int)strlen(name) : 0};
 	const struct pg_params params = {1, types, values, lengths};
-	return pg_query(pg,
-			"select t.name, t.kind, t.revision, t.help, c.name, c.type, c.role, "
-			"c.unit, c.help from tally.tables t join tally.columns c on c.\"table\" = "
-			"t.name where $1 is null or t.name = $1 order by t.name, c.position",
-			&params, ret);
+	return pg_query(
+		pg,
+		"select t.name, t.kind, t.revision, t.help, c.name, c.type, c.role, "
+		"c.unit, c.help, t.flags from tally.tables t join tally.columns c on c.\"table\" = "
+		"t.name where $1 is null or t.name = $1 order by t.name, c.position",
+		&params, ret);
 }
 
 int schema_load_table(struct pg_connection *pg, const char *name, struct stored_table **ret)
@@ -98,7 +100,8 @@ int schema_load_table(struct pg_connection *pg, const char *name, struct stored_
 static void catalog_take(struct catalog *catalog, struct stored_table *stored)
 {
 	const struct stored_table *old = catalog_find(catalog, stored->table.name);
-	if (old && old->table.n_columns >= stored->table.n_columns)
+	if (old && old->table.n_columns >= stored->table.n_columns &&
+	    !catalog_lacks_flags(&old->table, &stored->table))
 		catalog_free(stored);
 	else
 		catalog_add(catalog, stored);
@@ -140,14 +143,16 @@ static int catalog_insert(struct pg_connection *pg, const char *sql, const char 
 
 int schema_store_table(struct pg_connection *pg, const struct tally_table *table)
 {
-	char revision[16];
+	char revision[16], flags[16];
 	snprintf(revision, sizeof(revision), "%u", table->revision);
-	const char *texts[] = {table->name, catalog_kinds[table->kind], revision, table->help};
+	snprintf(flags, sizeof(flags), "%u", table->flags);
+	const char *texts[] = {table->name, catalog_kinds[table->kind], revision, table->help,
+			       flags};
 	int r = catalog_insert(pg,
-			       "insert into tally.tables values ($1, $2, $3::int, $4) on conflict "
-			       "(name) do update set revision = excluded.revision, help = "
-			       "excluded.help",
-			       texts, 4);
+			       "insert into tally.tables values ($1, $2, $3::int, $4, $5::int) on "
+			       "conflict (name) do update set revision = excluded.revision, help = "
+			       "excluded.help, flags = tables.flags | excluded.flags",
+			       texts, 5);
 	for (uint32_t c = 0; r == 0 && c < table->n_columns; c++) {
 		const struct tally_column *column = &table->columns[c];
 		char position[16];

@@ -12,6 +12,7 @@
 #include "base/strbuf.h"
 #include "schema/schema.h"
 #include "store/batch_map.h"
+#include "store/retention_age.h"
 #include "store/series_cache.h"
 #include "maintenance/server_clock.h"
 
@@ -52,7 +53,7 @@ struct writer {
 	char name[100]; /* what late marks are made under */
 	struct schema_where where;
 	struct server_clock clock;
-	int64_t retention; /* older rows are not taken */
+	struct retention_age age; /* older rows are not taken */
 	struct dead_letter *dead;
 	struct writer_table *tables;
 	bool in_doubt;                   /* the last attempt may have succeeded */

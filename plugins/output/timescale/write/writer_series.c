@@ -27,9 +27,12 @@ static const char *series_row_fault(const struct writer *writer, const struct wr
 	if (time->i > now + STORE_CLOCK_AHEAD)
 		/* TimescaleDB makes a chunk for any time, however far it is from all others. */
 		return "its time lies more than a day ahead of the database's clock";
-	if (stored->table.kind != TALLY_STATE && time->i < now - writer->retention)
-		return "its time lies before the retention (retention_raw)";
-	return NULL;
+	if (stored->table.kind == TALLY_STATE ||
+	    time->i >= now - retention_age_of_rows(&writer->age, &stored->table))
+		return NULL;
+	return stored->table.flags & TALLY_KEPT_LONG
+		       ? "its time lies before the retention (retention_daily)"
+		       : "its time lies before the retention (retention_raw)";
 }
 
 static int series_check_rows(struct writer *writer, struct writer_part *part)
