@@ -20,7 +20,7 @@
 
 const struct tally_option journal_options[] = {
 	{.name = "batch_size",
-	 .fallback = "2000",
+	 .fallback = "500",
 	 .accepts = "1..1000000",
 	 .help = "Rows in a full batch; an output gets one as soon as so many wait.",
 	 .type = TALLY_OPT_INT,
