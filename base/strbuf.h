@@ -24,6 +24,6 @@ char *strbuf_room(struct strbuf *text, size_t len);
 void strbuf_clear(struct strbuf *text); /* keeps the memory */
 void strbuf_done(struct strbuf *text);
 
-#define auto_pg_text __attribute__((cleanup(strbuf_done)))
+#define auto_strbuf __attribute__((cleanup(strbuf_done)))
 
 #endif

@@ -88,7 +88,7 @@ static void roll(struct fixture *f, bool usual, int *ret_odd, char text[40])
 	const struct rollup rollup = {.pg = pg,
 				      .server = &f->store->server,
 				      .stored = catalog_find(&f->store->catalog, disks.name)};
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	auto_result PGresult *result = NULL;
 	assert_int_equal(pg_exec(pg, "begin"), 0);
 	partitioning_add(&sql, disks.name, LEVEL_MINUTE, T0, T0 + 15 * MINUTE);

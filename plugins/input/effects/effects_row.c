@@ -124,7 +124,7 @@ static int put(struct tally_ctx *ctx, struct tally_batch *batch, struct tally_ce
 static int put_change(struct tally_ctx *ctx, struct tally_batch *batch, struct tally_cell *row,
 		      const struct deployment *deployment)
 {
-	struct strbuf kinds auto_pg_text = {.data = NULL};
+	struct strbuf kinds auto_strbuf = {.data = NULL};
 	const char *host = tally_hostname(ctx);
 	for (uint32_t i = 0; i < deployment->n; i++) {
 		const struct tally_cell *kind = &deployment->changes[i][CHANGE_KIND];
@@ -146,7 +146,7 @@ static int put_effect(struct tally_ctx *ctx, struct tally_batch *batch, struct t
 		      const struct deployment *deployment, const struct effect *effect)
 {
 	struct telling telling = {.worse = {.data = NULL}};
-	struct strbuf summary auto_pg_text = {.data = NULL};
+	struct strbuf summary auto_strbuf = {.data = NULL};
 	json_writer_init(&telling.measures, MEASURES_MAX);
 	json_begin_object(&telling.measures);
 	const char *verdict = effect_verdict_text(effect_judge(effect, tell, &telling));

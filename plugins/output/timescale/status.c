@@ -208,7 +208,7 @@ static int status_jobs(struct status *status)
 
 static int status_policies(struct status *status)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	if (!status->store->server.timescale[0])
 		return 0;
 	strbuf_add(&sql, "select case when failed then '!' else '' end, said from (");

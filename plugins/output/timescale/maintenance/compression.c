@@ -32,7 +32,7 @@ static int compression_enable(const struct compression *compression,
 			      const struct stored_table *stored, enum schema_level level)
 {
 	struct pg_connection *pg = compression->pg;
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	char not_yet[8];
 	strbuf_add(&sql,
 		   "select exists (select from timescaledb_information.hypertables where "
@@ -54,7 +54,7 @@ static int compression_level(const struct compression *compression,
 			     int64_t before)
 {
 	struct pg_connection *pg = compression->pg;
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	auto_result PGresult *chunks = NULL;
 	int r = compression_enable(compression, stored, level);
 	if (r < 0)

@@ -83,7 +83,7 @@ static void continuous_read(const PGresult *result, struct continuous *ret)
 int continuous_look(struct pg_connection *pg, const struct server *server,
 		    const struct stored_table *stored, struct continuous *ret)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	auto_result PGresult *result = NULL;
 	*ret = (struct continuous){0};
 	if (server->mode != SERVER_TSL || !server_merges_chunks(server) || !stored->n_numbers)
@@ -120,7 +120,7 @@ static void continuous_create_level(struct strbuf *sql, const struct stored_tabl
 /* Also over what an earlier attempt has left that lacks columns by now. */
 static int continuous_begin(struct pg_connection *pg, const struct stored_table *stored)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	strbuf_add(&sql, "begin;");
 	for (int level = LEVEL_DAY; level >= LEVEL_FIVE; level--)
 		strbuf_add(&sql, "drop materialized view if exists tally.\"%s%s_next\";",
@@ -135,7 +135,7 @@ static int continuous_begin(struct pg_connection *pg, const struct stored_table 
 static int continuous_copy(struct pg_connection *pg, const struct stored_table *stored,
 			   enum schema_level level)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	char copied[24];
 	strbuf_add(&sql, "select coalesce(tally.copy_rollup('%s', '%s', %d)::text, '')",
 		   stored->table.name, schema_levels[level].suffix, continuous_days[level].copied);
@@ -204,7 +204,7 @@ static int continuous_oldest(struct pg_connection *pg, const struct stored_table
 			     enum schema_level level, int64_t *ret)
 {
 	const char *table = stored->table.name, *finer = schema_levels[level - 1].suffix;
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	auto_result PGresult *result = NULL;
 	strbuf_add(&sql,
 		   "select min(range_start) from timescaledb_information.chunks where "
@@ -256,7 +256,7 @@ static int continuous_spared(struct pg_connection *pg, const struct stored_table
 			     enum schema_level level, int64_t from, int64_t to, int64_t *ret)
 {
 	const char *table = stored->table.name, *suffix = schema_levels[level].suffix;
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	auto_result PGresult *result = NULL;
 	strbuf_add(&sql,
 		   "with w as (select to_timestamp(%" PRId64 ") as a, to_timestamp(%" PRId64

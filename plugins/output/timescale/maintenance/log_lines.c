@@ -99,7 +99,7 @@ static void log_lines_append_marks(const struct stored_table *lines, struct strb
 static int log_lines_stretch(const struct log_counting *counting,
 			     const struct watermarks *watermarks, int64_t from, int64_t to)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	for (int kind = 0; kind < LOG_LINES_KINDS; kind++) {
 		const struct stored_table *lines = counting->lines[kind];
 		if (!lines)
@@ -125,7 +125,7 @@ static int64_t log_lines_result_time(const PGresult *result, int row)
 static int log_lines_late(const struct log_counting *counting, const struct watermarks *watermarks,
 			  int64_t kept_from)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	auto_result PGresult *minutes = NULL;
 	const char *name = counting->logs->table.name;
 	int64_t minute = schema_levels[LEVEL_MINUTE].bucket;
@@ -151,7 +151,7 @@ static int log_lines_late(const struct log_counting *counting, const struct wate
 /* The first minute that has a line, from a time on.  INT64_MAX: none. */
 static int log_lines_first(const struct log_counting *counting, int64_t from, int64_t *ret)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	auto_result PGresult *result = NULL;
 	const char *name = counting->logs->table.name, *time = log_lines_time(counting);
 	strbuf_add(&sql,

@@ -34,7 +34,7 @@ void policies_append(struct strbuf *sql, const struct server *server)
 void policies_report(struct policies *policies, struct pg_connection *pg,
 		     const struct server *server)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	auto_result PGresult *result = NULL;
 	if (!server->timescale[0])
 		return;

@@ -28,7 +28,7 @@ static int retention_drop(const struct retention *retention, const struct stored
 			  enum schema_level level, int64_t before)
 {
 	const char *name = stored->table.name, *suffix = schema_levels[level].suffix;
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	if (schema_is_partitioned(stored, level))
 		partitioning_drop(&sql, retention->server, name, level, before);
 	else
@@ -97,7 +97,7 @@ int retention_run(const struct retention *retention, const struct stored_table *
 
 int retention_partitions(const struct retention *retention, const struct stored_table *stored)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	int64_t until = retention->now + 2 * schema_levels[LEVEL_DAY].bucket;
 	if (!schema_is_partitioned(stored, LEVEL_ROWS))
 		return 0;

@@ -37,7 +37,7 @@ struct rollup_range {
 
 static int rollup_any(const struct rollup *rollup, const struct rollup_range *range)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	if (range->level == LEVEL_MINUTE)
 		rollup_sql_minutes(rollup, &sql, range->from, range->to);
 	else
@@ -49,7 +49,7 @@ static int rollup_any(const struct rollup *rollup, const struct rollup_range *ra
 /* 1: it is not as it usually is, and nothing was done. */
 static int rollup_usual(const struct rollup *rollup, const struct rollup_range *range)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	auto_result PGresult *odd = NULL;
 	if (range->level == LEVEL_MINUTE)
 		rollup_usual_minutes(rollup, &sql, range->from, range->to, range->again);
@@ -64,7 +64,7 @@ static int rollup_usual(const struct rollup *rollup, const struct rollup_range *
 /* In the transaction that is open. */
 static int rollup_range(const struct rollup *rollup, const struct rollup_range *range)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	if (range->from >= range->to)
 		return 0;
 	int r = 0;
@@ -146,7 +146,7 @@ static bool rollup_has_counters(const struct rollup *rollup)
 static int rollup_late_and_after(const struct rollup *rollup, const struct watermarks *watermarks,
 				 int64_t from, int64_t to)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	auto_result PGresult *minutes = NULL;
 	int r = rollup_late_run(rollup, watermarks, from, to);
 	if (r < 0 || watermarks->rolled_to[LEVEL_MINUTE] <= to || !rollup_has_counters(rollup))
@@ -161,7 +161,7 @@ static int rollup_late_and_after(const struct rollup *rollup, const struct water
 /* 1: as many as are taken at once, so there may be more. */
 static int rollup_late_marks(struct rollup *rollup, const struct watermarks *watermarks)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	auto_result PGresult *minutes = NULL;
 	int most = (int)(rollup->span / schema_levels[LEVEL_MINUTE].bucket);
 	strbuf_add(&sql,
@@ -191,7 +191,7 @@ static int rollup_first(const struct rollup *rollup, enum schema_level level, in
 {
 	const char *name = rollup_name(rollup);
 	const char *time = level == LEVEL_MINUTE ? rollup->stored->table.columns[0].name : "time";
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	auto_result PGresult *result = NULL;
 	strbuf_add(&sql,
 		   "select min(l.t) from tally.\"%s_series\" s cross join lateral (select "

@@ -24,7 +24,7 @@ static void series_gc_condition(struct strbuf *sql, const struct stored_table *s
 
 int series_gc_run(struct pg_connection *pg, const struct stored_table *stored)
 {
-	auto_pg_text struct strbuf find = {0}, take = {0};
+	auto_strbuf struct strbuf find = {0}, take = {0};
 	strbuf_add(&find,
 		   "create temporary table tally_dead as select s._series from "
 		   "tally.\"%s_series\" s where true",

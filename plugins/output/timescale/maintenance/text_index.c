@@ -71,7 +71,7 @@ static void text_index_append_forget(struct strbuf *sql, const char *table, cons
 
 int text_index_forget(struct pg_connection *pg, const char *table, int64_t from, int64_t to)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	auto_parameters struct parameters parameters = {.n = 0};
 	auto_result PGresult *result = NULL;
 	parameters_time(&parameters, from);
@@ -82,7 +82,7 @@ int text_index_forget(struct pg_connection *pg, const char *table, int64_t from,
 
 static int text_index_forget_old(const struct text_index *index)
 {
-	auto_pg_text struct strbuf sql = {0}, condition = {0};
+	auto_strbuf struct strbuf sql = {0}, condition = {0};
 	auto_parameters struct parameters parameters = {.n = 0};
 	auto_result PGresult *result = NULL;
 	parameters_time(&parameters, index->kept_from);
@@ -119,7 +119,7 @@ static int text_index_wait(const struct text_index *index, int64_t until)
 
 int text_index_begin(struct text_index *index)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	auto_result PGresult *result = NULL;
 	/* In one snapshot: transactions from this number on see the mark. */
 	strbuf_add(
@@ -152,7 +152,7 @@ static int text_index_count(const struct text_index *index, int64_t to,
 	int64_t span = TEXT_INDEX_SPAN;
 	int r = 0;
 	while (r == 0 && !log_text_blocks_are_full(blocks) && to > blocks->from) {
-		auto_pg_text struct strbuf sql = {0};
+		auto_strbuf struct strbuf sql = {0};
 		auto_parameters struct parameters parameters = {.n = 0};
 		auto_result PGresult *counts = NULL;
 		int64_t from = to - blocks->from > span ? to - span : blocks->from;
@@ -177,7 +177,7 @@ static int text_index_count(const struct text_index *index, int64_t to,
 /* The minute of the first line that is kept; INT64_MIN: there is none. */
 static int text_index_first(const struct text_index *index, int64_t *ret)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	auto_parameters struct parameters parameters = {.n = 0};
 	auto_result PGresult *result = NULL;
 	const char *name = text_index_name(index), *time = text_index_time(index);
@@ -210,7 +210,7 @@ static int text_index_in_gap(const struct text_index *index, int64_t from, int64
 /* The same of the time after all blocks, where nearly all of the work is. */
 static int text_index_after_all(const struct text_index *index, struct log_text_blocks *ret)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	auto_parameters struct parameters parameters = {.n = 0};
 	auto_result PGresult *last = NULL;
 	strbuf_add(&sql,
@@ -227,7 +227,7 @@ static int text_index_after_all(const struct text_index *index, struct log_text_
 /* Gaps, the newest first: each before a block, and after another; NULL: it is the first. */
 static int text_index_gaps(const struct text_index *index, PGresult **ret)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	auto_parameters struct parameters parameters = {.n = 0};
 	strbuf_add(
 		&sql,
@@ -274,7 +274,7 @@ static void text_index_append_read(const struct text_index *index, struct strbuf
 /* 1: read; 0: it is too much. */
 static int text_index_read(const struct text_index *index, struct log_text_blocks *blocks)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	auto_parameters struct parameters parameters = {.n = 0};
 	struct pg_params params;
 	PGresult *line = NULL;
@@ -300,7 +300,7 @@ static int text_index_read(const struct text_index *index, struct log_text_block
 static int text_index_store(const struct text_index *index, const struct log_text_block *block,
 			    const struct log_text *text)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	auto_parameters struct parameters parameters = {.n = 0};
 	auto_result PGresult *result = NULL;
 	uint8_t bits[LOG_TEXT_SLICE_BYTES];

@@ -91,7 +91,7 @@ static int watermarks_newest_minute(struct pg_connection *pg, const struct store
 {
 	const char *table = stored->table.name, *suffix = schema_levels[LEVEL_MINUTE].suffix;
 	auto_result PGresult *result = NULL;
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	strbuf_add(&sql,
 		   "select max(l.time) from tally.\"%s_series\" s cross join lateral (select "
 		   "r.time from tally.\"%s%s_rows\" r where r._series = s._series and r.time < "

@@ -43,7 +43,7 @@ static void condition_compare(const struct condition *c, const char *operator,
 /* * and ? as LIKE has them; its own letters escaped. */
 static void condition_glob(const struct condition *c, const struct tally_cell *value)
 {
-	auto_pg_text struct strbuf pattern = {0};
+	auto_strbuf struct strbuf pattern = {0};
 	for (uint32_t i = 0; value->set && i < value->len; i++) {
 		char letter = value->text[i];
 		if (letter == '%' || letter == '_' || letter == '\\')

@@ -42,7 +42,7 @@ static int row_stream_fetch(struct row_stream *stream)
 int row_stream_open(struct row_stream *stream, struct pg_connection *pg, uint32_t number,
 		    const struct strbuf *sql, struct parameters *parameters)
 {
-	auto_pg_text struct strbuf declare = {0};
+	auto_strbuf struct strbuf declare = {0};
 	auto_result PGresult *result = NULL;
 	struct pg_params params;
 	strbuf_add(&declare, "declare tally_%u no scroll cursor for %s", number,

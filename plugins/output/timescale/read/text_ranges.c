@@ -93,7 +93,7 @@ static int ranges_ask(struct pg_connection *pg, const struct bound_query *bound,
 	struct pg_params params;
 	struct pg_statement statements[N];
 	PGresult *results[N] = {NULL};
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	auto_parameters struct parameters parameters = {.n = 0};
 	ranges_append(&sql, &parameters, bound, asked);
 	int r = parameters_get(pg->ctx, &parameters, &params);

@@ -49,7 +49,7 @@ static bool schema_is_there(const struct schema_where *where, const struct store
 static int schema_write(struct pg_connection *pg, const struct schema_where *where,
 			const struct stored_table *old, const struct stored_table *stored)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	if (old)
 		schema_sql_grow(&sql, where, old, stored);
 	else

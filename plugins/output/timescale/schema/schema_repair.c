@@ -17,7 +17,7 @@
 
 static int repair_look(struct pg_connection *pg, const struct stored_table *stored, PGresult **ret)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	schema_sql_lacks(&sql, stored);
 	if (sql.failed)
 		return tally_fail(pg->ctx, ENOMEM, "no memory");
@@ -119,7 +119,7 @@ static int repair_marks(struct pg_connection *pg, const struct schema_where *whe
 static int repair_make(struct pg_connection *pg, const struct schema_where *where,
 		       const struct stored_table *stored, const PGresult *lacks)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	for (int row = 0; row < PQntuples(lacks); row++) {
 		const char *suffix = repair_suffix(lacks, row);
 		if (repair_is_relation(lacks, row))

@@ -229,7 +229,7 @@ static void schema_expect_rollup(struct strbuf *sql, const struct stored_table *
 
 void schema_sql_lacks(struct strbuf *sql, const struct stored_table *stored)
 {
-	auto_pg_text struct strbuf expected = {0};
+	auto_strbuf struct strbuf expected = {0};
 	if (stored->table.kind != TALLY_STATE) {
 		schema_expect(&expected, "_series", "_series", "", "");
 		schema_expect(&expected, "_series", "_key", "", "");

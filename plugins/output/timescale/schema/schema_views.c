@@ -50,7 +50,7 @@ static void views_expect_rollup(struct strbuf *sql, const struct stored_table *s
 static int views_compare(struct pg_connection *pg, const struct schema_where *where,
 			 const struct stored_table *stored, PGresult **ret)
 {
-	auto_pg_text struct strbuf sql = {0}, expected = {0};
+	auto_strbuf struct strbuf sql = {0}, expected = {0};
 	for (uint32_t c = 0; c < stored->table.n_columns; c++)
 		views_expect(&expected, "", schema_in_rows(stored, c) ? "r" : "s",
 			     stored->table.columns[c].name, "");
@@ -108,7 +108,7 @@ static void views_statement(struct strbuf *sql, const struct schema_where *where
 static int views_make_one(struct pg_connection *pg, const struct schema_where *where,
 			  const struct stored_table *stored, const PGresult *views, int row)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	views_statement(&sql, where, stored, views, row);
 	if (sql.failed)
 		return tally_fail(pg->ctx, ENOMEM, "no memory");
@@ -165,7 +165,7 @@ int schema_views_repair(struct pg_connection *pg, const struct schema_where *whe
 int schema_views_check(struct pg_connection *pg, const struct schema_where *where,
 		       const struct stored_table *stored)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	char there[16];
 	strbuf_add(&sql,
 		   "select count(*)::text from pg_class where relkind = 'v' and relnamespace = "

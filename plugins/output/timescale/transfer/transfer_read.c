@@ -91,7 +91,7 @@ static int transfer_read(void *self, const struct transfer_shape *shape, int64_t
 			 transfer_row_fn *row, void *arg)
 {
 	struct transfer_database *database = self;
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	auto_free struct tally_cell *cells = calloc(shape->n + 1, sizeof(*cells));
 	PGresult *result = NULL;
 	if (!cells)
@@ -129,7 +129,7 @@ static int transfer_first(void *self, const struct transfer_shape *shape, int64_
 			  int64_t *ret)
 {
 	struct transfer_database *database = self;
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	const char *time = shape->cells[shape->time].name;
 	strbuf_add(&sql,
 		   "select min(l.t) from tally.\"%s_series\" s cross join lateral (select r.\"%s\" "
@@ -161,7 +161,7 @@ static int transfer_late(void *self, const struct stored_table *stored, transfer
 			 void *arg)
 {
 	struct transfer_database *database = self;
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	auto_result PGresult *minutes = NULL;
 	strbuf_add(&sql,
 		   "select bucket from tally.late where \"table\" = '%s' union select t from "

@@ -70,7 +70,7 @@ static int transfer_check_empty(void *arg, const struct tally_table *table)
 {
 	struct transfer_store *to = arg;
 	const struct stored_table *stored = catalog_find(to->database.catalog, table->name);
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	char there[8];
 	for (int part = LEVEL_ROWS; part <= transfer_last_part(stored); part++)
 		strbuf_add(&sql, "%s exists (select from tally.\"%s%s_rows\")",
@@ -97,7 +97,7 @@ static void transfer_quote(struct strbuf *sql, const char *text)
 
 static int transfer_begin_new(struct transfer_store *to, const char *source)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	int r = catalog_each(to->database.catalog, transfer_check_empty, to);
 	strbuf_add(&sql, "begin; %s insert into tally.copying_from values (", transfer_notes);
 	transfer_quote(&sql, source);
@@ -163,7 +163,7 @@ static void transfer_read_note(const PGresult *result, int row, struct transfer_
 static int transfer_find(void *self, struct transfer_chunk *chunk)
 {
 	struct transfer_store *to = self;
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	auto_result PGresult *row = NULL;
 	strbuf_add(&sql,
 		   "select rows, checksum, kept_rows, kept_checksum, run from tally.copying where "
@@ -192,7 +192,7 @@ static void transfer_append_note(struct strbuf *sql, const struct transfer_chunk
 static int transfer_seen(void *self, const struct transfer_chunk *chunk)
 {
 	struct transfer_store *to = self;
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	transfer_append_note(&sql, chunk);
 	return transfer_run_text(to, &sql);
 }
@@ -221,7 +221,7 @@ static int transfer_chunks(void *self, transfer_chunk_fn *each, void *arg)
 static int transfer_where(const struct transfer_store *to, const struct transfer_shape *shape,
 			  char *ret, size_t size)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	snprintf(ret, size, "tally.\"%s\"", shape->relation);
 	if (shape->part <= LEVEL_MINUTE)
 		return 0;
@@ -258,7 +258,7 @@ static void transfer_append_columns(struct strbuf *sql, const struct transfer_sh
 static int transfer_begin_chunk(const struct transfer_store *to, const struct transfer_shape *shape,
 				const char *where, int64_t from, int64_t until, bool delete)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	strbuf_add(&sql, "begin;");
 	if (to->store->server.mode == SERVER_TSL)
 		strbuf_add(
@@ -280,7 +280,7 @@ static int transfer_start_copy(struct transfer_store *to, const struct transfer_
 			       const char *where)
 {
 	static const char head[19] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0";
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	PGresult *result = NULL;
 	bool key = transfer_encode_has_key(shape), copying = false;
 	strbuf_add(&sql, "copy %s (", key ? "tally_copy_in" : where);
@@ -373,7 +373,7 @@ static int transfer_close(void *self, const struct transfer_shape *shape,
 			  const struct transfer_chunk *chunk)
 {
 	struct transfer_store *to = self;
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	int r = transfer_end_copy(to);
 	if (transfer_encode_has_key(shape))
 		transfer_append_keyed(to, &sql, shape);
@@ -403,7 +403,7 @@ static int transfer_set_watermarks(void *self, const char *table,
 				   const struct watermarks *watermarks)
 {
 	struct transfer_store *to = self;
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	strbuf_add(&sql, "delete from tally.marks where \"table\" = '%s';", table);
 	for (int level = 0; level < N_LEVELS; level++) {
 		int64_t rolled_to = watermarks->rolled_to[level];
@@ -434,7 +434,7 @@ static int transfer_set_late(void *self, const struct stored_table *stored, int6
 static int transfer_set_ledger(void *self, const char *writer, int64_t sequence)
 {
 	struct transfer_store *to = self;
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	strbuf_add(&sql, "insert into tally.ledger (writer, sequence) values (");
 	transfer_quote(&sql, writer);
 	strbuf_add(&sql,

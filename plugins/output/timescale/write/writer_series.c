@@ -98,7 +98,7 @@ static int series_run(struct writer *writer, const struct writer_part *part, con
 /* Those that are there go into the cache. */
 static int series_load(struct writer *writer, const struct writer_part *part)
 {
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	auto_result PGresult *result = NULL;
 	strbuf_add(&sql,
 		   "select u._key, s._series from unnest($1::bytea[]) as u (_key) join "
@@ -117,7 +117,7 @@ static int series_load(struct writer *writer, const struct writer_part *part)
 static int series_create(struct writer *writer, const struct writer_part *part)
 {
 	const struct stored_table *stored = part->table->stored;
-	auto_pg_text struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0};
 	auto_result PGresult *result = NULL;
 	strbuf_add(&sql, "insert into tally.\"%s_series\" (_key", stored->table.name);
 	series_tag_names(&sql, stored, "");
@@ -162,7 +162,7 @@ static int64_t series_of(const struct writer_part *part, uint32_t row, struct st
 static int series_fill(struct writer *writer, struct writer_part *part, uint32_t *ret_missing,
 		       uint32_t *ret_n)
 {
-	auto_pg_text struct strbuf key = {0};
+	auto_strbuf struct strbuf key = {0};
 	*ret_n = 0;
 	memset(ret_missing, 0, part->batch->n_rows * sizeof(*ret_missing));
 	for (uint32_t row = 0; row < part->batch->n_rows; row++) {
