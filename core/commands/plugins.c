@@ -210,6 +210,18 @@ static void plugins_show_metrics(const struct tally_plugin *plugin)
 	}
 }
 
+static void plugins_show_table(const struct tally_table *table)
+{
+	printf("\ntable %s (%s%s): %s\n", table->name, describe_table_kind(table->kind),
+	       table->flags & TALLY_KEPT_LONG ? ", kept long" : "", table->help ? table->help : "");
+	for (uint32_t i = 0; i < table->n_columns; i++) {
+		const struct tally_column *column = &table->columns[i];
+		printf("  %-20s %-5s %-8s %-8s %s\n", column->name,
+		       describe_column_type(column->type), describe_column_role(column->role),
+		       column->unit ? column->unit : "", column->help ? column->help : "");
+	}
+}
+
 static int plugins_info(struct registry *registry, const char *name, bool as_json)
 {
 	const struct tally_plugin *plugin;
@@ -232,19 +244,8 @@ static int plugins_info(struct registry *registry, const char *name, bool as_jso
 		if (plan_kind_fits(k, plugin))
 			plugins_show_section(plugin, k);
 	}
-	for (const struct tally_table *const *t = plugin->tables; t && *t; t++) {
-		const struct tally_table *table = *t;
-		printf("\ntable %s (%s%s): %s\n", table->name, describe_table_kind(table->kind),
-		       table->flags & TALLY_KEPT_LONG ? ", kept long" : "",
-		       table->help ? table->help : "");
-		for (uint32_t i = 0; i < table->n_columns; i++) {
-			const struct tally_column *column = &table->columns[i];
-			printf("  %-20s %-5s %-8s %-8s %s\n", column->name,
-			       describe_column_type(column->type),
-			       describe_column_role(column->role), column->unit ? column->unit : "",
-			       column->help ? column->help : "");
-		}
-	}
+	for (const struct tally_table *const *table = plugin->tables; table && *table; table++)
+		plugins_show_table(*table);
 	plugins_show_metrics(plugin);
 	return COMMAND_OK;
 }

@@ -380,6 +380,17 @@ static uint32_t chunk_u32(const uint8_t *bytes)
 	return le32toh(little);
 }
 
+static double chunk_real(const uint8_t *bytes)
+{
+	union {
+		uint64_t bits;
+		double real;
+	} little;
+	memcpy(&little.bits, bytes, sizeof(little.bits));
+	little.bits = le64toh(little.bits);
+	return little.real;
+}
+
 static bool chunk_take_bytes(struct chunk_in *in, struct chunk_value *ret)
 {
 	uint64_t len;
@@ -408,9 +419,7 @@ static bool chunk_take_value(struct chunk_in *in, struct chunk_value *ret)
 	case CHUNK_REAL:
 		if (!chunk_take(in, sizeof(number), &bytes))
 			return false;
-		memcpy(&number, bytes, sizeof(number));
-		number = le64toh(number);
-		memcpy(&ret->f, &number, sizeof(number));
+		ret->f = chunk_real(bytes);
 		return true;
 	case CHUNK_TEXT:
 	case CHUNK_BLOB:
