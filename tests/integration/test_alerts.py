@@ -86,7 +86,7 @@ tests:
 # Of plugins that are examples and not built in, a family that is named by its beginning, what
 # /metrics/containers says of a container, and what is no metric: a table, a cookie, a function of CMake.
 ELSEWHERE = re.compile(r"tallyd_uptime_|tallyd_docker_logs_engine_$|tallyd_container_labels_cut$|"
-                       r"tallyd_self$|tallyd_session$|tallyd_add_plugin$")
+                       r"tallyd_self$|tallyd_session$|tallyd_packed$|tallyd_add_plugin$")
 
 
 @pytest.fixture(scope="module")

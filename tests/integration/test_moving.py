@@ -177,6 +177,23 @@ def test_packed_rows_are_copied_and_other_programs_read_them_with_the_extension(
     assert shell(place.new) == shown
 
 
+def test_a_backup_of_packed_rows_is_restored_as_it_was(place, source):
+    packed = packed_of(source)
+    file = place.folder / "packed.backup"
+    for command, *words in (("backup", file, "sqlite:packed"), ("restore", file, "sqlite:new", "--force", "--store-only")):
+        done = place.daemon.call(command, *map(str, words))
+        assert done.returncode == 0, done.stdout + done.stderr
+    chunks = "select count(*), sum(rows), sum(length(data)) from weather_chunks"
+    with closing(sqlite3.connect(place.new)) as new, closing(sqlite3.connect(packed)) as old:
+        assert new.execute(chunks).fetchone() == old.execute(chunks).fetchone()
+    copied = place.copy("sqlite:new", "timescale")
+    assert copied.returncode == 0, copied.stdout + copied.stderr
+    newest = one(source, "select max(time) from weather")
+    rows = "from weather where time > {}".format
+    assert int(place.sql("select count(*) " + rows(f"to_timestamp({newest} / 1000000000.0) - interval '23h'"))[0][0]) == \
+        one(source, "select count(*) " + rows(newest - 23 * HOUR))
+
+
 def test_a_copy_that_was_killed_is_resumed_and_not_begun_again(place, source, server):
     with held(place.conninfo, "select pg_advisory_lock(1952541804, hashtext('weather'))"):
         killed_when(place, ["sqlite:old", "timescale"],

@@ -143,6 +143,29 @@ static void the_last_lines_are_those_when_the_store_answers(void **state)
 	sse_leave(client);
 }
 
+/* The tables that are known are from before it was made; the clock stands, so they stay so. */
+static void a_table_of_just_now_has_its_past(void **state)
+{
+	struct http_fixture *fixture = *state;
+	struct http_answer answer = http_ok(state, "/api/v1/logs");
+	http_free(&answer);
+	fake_store_table(fixture->store, &logs_table);
+	sse_store_line(fixture, -1, "abc", "first");
+	struct sse_client *client = sse_follow(fixture, "/api/v1/stream/logs?tail=5", NULL);
+	sse_expect_line(client, "first", NULL);
+	READY(client);
+	sse_leave(client);
+}
+
+static int set_up_without_logs(void **state)
+{
+	sse_prepare(state);
+	struct http_fixture *fixture = *state;
+	fake_store_drop(fixture->store, logs_table.name);
+	http_start(fixture);
+	return 0;
+}
+
 /* As EventSource does when it comes back: the URL is as it was, the header says more. */
 static void the_header_comes_before_the_parameters(void **state)
 {
@@ -389,6 +412,7 @@ int main(void)
 		WITH(without_a_past_it_begins_now_and_says_so, set_up),
 		WITH(a_late_line_comes_when_it_comes, set_up),
 		WITH(the_last_lines_are_those_when_the_store_answers, set_up),
+		WITH(a_table_of_just_now_has_its_past, set_up_without_logs),
 		WITH(the_header_comes_before_the_parameters, set_up),
 		WITH(a_list_says_where_its_stream_goes_on, set_up),
 		WITH(a_list_of_containers_says_so_for_two_topics, set_up_readings),

@@ -343,6 +343,19 @@ static int join_by_store(struct sse_topic *topic, struct context *context,
 	return 0;
 }
 
+/* The tables that are known may be those of a moment ago.  Where the topic's was made since, its
+ * rows are in the store, and may have left the ring. */
+static int find_table(const struct sse_topic *topic, struct context *context,
+		      const struct tally_table **ret)
+{
+	const char *name = topic->is->list->table;
+	int r = context_table(context, name, ret);
+	if (r < 0 || *ret)
+		return r;
+	r = context_reload_tables(context);
+	return r == 0 ? context_table(context, name, ret) : r;
+}
+
 int sse_topic_join(struct sse_topic *topic, struct context *context, const char *id)
 {
 	const struct arguments *args = context->args;
@@ -355,7 +368,7 @@ int sse_topic_join(struct sse_topic *topic, struct context *context, const char 
 		begin_now(topic, context);
 		return 0;
 	}
-	int r = context_table(context, topic->is->list->table, &table);
+	int r = find_table(topic, context, &table);
 	if (r < 0)
 		return r;
 	if (!table && id) {

@@ -48,9 +48,12 @@ int context_table(struct context *context, const char *name, const struct tally_
 
 int context_reload_tables(struct context *context)
 {
-	int r = catalog_cache_reload(context->tables, &context->catalog);
+	const struct catalog *catalog;
+	int r = catalog_cache_reload(context->tables, &catalog);
 	if (r < 0)
 		return query_explain(context, r);
+	catalog_drop(context->catalog);
+	context->catalog = catalog;
 	store_watch_named(catalog_cache_watch(context->tables));
 	return 0;
 }

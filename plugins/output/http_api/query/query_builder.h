@@ -12,7 +12,8 @@
  * context.  On failure a problem is written. */
 int context_table(struct context *context, const char *name, const struct tally_table **ret);
 
-/* Asks the store for its tables now. */
+/* Asks the store for its tables now.  Those that context_table() gave before are not valid any
+ * more. */
 int context_reload_tables(struct context *context);
 
 /* Who asks for this request: a query that fails writes a problem.  Valid as long as the context. */
