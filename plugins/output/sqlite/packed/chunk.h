@@ -4,7 +4,7 @@
  *
  *   u32 CRC-32 of all that follows; u8 version; u8 0; u16 columns; u32 rows
  *   u32 per column: where it ends, from the end of this list
- *   per column: u8 its form (enum chunk_form); if CHUNK_DEFLATED u32 its length before; its bytes
+ *   per column: u8 its form (chunk_format.h); if CHUNK_DEFLATED u32 its length before; its bytes
  *
  * Little-endian.  Bytes are not trusted: whatever they are, reading ends in rows or in -EBADMSG.
  * Pure functions and memory of their own; a chunk is used by one thread at a time.
