@@ -106,6 +106,70 @@ static void queries_of_all_kinds_keep_few_statements(void **state)
 	}
 }
 
+static void ask_source(struct fixture *f, const struct tally_query *query, const char *expected)
+{
+	struct rows rows;
+	assert_int_equal(ask(f, query, &rows), 0);
+	assert_string_equal(rows.table, expected);
+	rows_free(&rows);
+}
+
+/* What a connection knows of the table is kept, but only as long as it is true. */
+static void what_another_program_writes_is_known_at_once(void **state)
+{
+	static const struct tally_select average = {"value", TALLY_AVG, 0};
+	struct fixture *f = *state;
+	struct tally_query query = query_of("samples", &average, 1);
+	query.from = T0;
+	query.to = T0 + HOUR;
+	query.bucket = HOUR;
+	history_hour(f);
+	for (int i = 0; i < 3; i++) {
+		/* By a connection that is none of the store's. */
+		fixture_sql(f, "UPDATE tally_rollups SET rolled_to = rolled_to - 86400000000000");
+		for (int n = 0; n < READERS_N; n++)
+			ask_source(f, &query, "samples");
+		fixture_sql(f, "UPDATE tally_rollups SET rolled_to = rolled_to + 86400000000000");
+		for (int n = 0; n < READERS_N; n++)
+			ask_source(f, &query, "samples_1h");
+	}
+}
+
+static void queries_of_almost_the_same_shape_have_statements_of_their_own(void **state)
+{
+	static const struct tally_select columns[][2] = {
+		{{"value", TALLY_MIN, 0}, {"total", TALLY_MAX, 0}},
+		{{"value", TALLY_MAX, 0}, {"total", TALLY_MIN, 0}},
+		{{"total", TALLY_MIN, 0}, {"value", TALLY_MAX, 0}},
+	};
+	static const double expected[][2] = {{1, 20}, {2, 10}, {10, 2}};
+	const struct tally_filter filters[] = {
+		{"container_id", TALLY_EQUALS, 0, {.text = "a", .len = 1, .set = 1}},
+		{"container_id", TALLY_DIFFERS, 0, {.text = "a", .len = 1, .set = 1}}};
+	struct fixture *f = *state;
+	struct tally_batch *batch = fixture_batch(f, &series_table);
+	put_series(f, batch, T0, "a", 1, 10);
+	put_series(f, batch, T0 + SECOND, "a", 2, 20);
+	fixture_write(f, batch);
+	for (int round = 0; round < 2 * READERS_N; round++) {
+		for (int i = 0; i < 3; i++) {
+			struct rows rows;
+			struct tally_query query = query_of("samples", columns[i], 2);
+			query.filters = &filters[0];
+			query.n_filters = 1;
+			assert_int_equal(ask(f, &query, &rows), 0);
+			for (uint32_t c = 0; c < 2; c++) {
+				const struct tally_cell *cell = rows_at(&rows, 0, 1 + c);
+				bool real = strcmp(columns[i][c].column, "value") == 0;
+				assert_true((real ? cell->f : (double)cell->i) == expected[i][c]);
+			}
+			rows_free(&rows);
+			query.filters = &filters[1];
+			assert_int_equal(asked(f, &query), 0);
+		}
+	}
+}
+
 static void rows_without_tags_look_for_their_series_once(void **state)
 {
 	struct fixture *f = *state;
@@ -134,6 +198,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(a_query_that_is_asked_again_is_not_prepared_again),
 		STORE_TEST(queries_of_all_kinds_keep_few_statements),
+		STORE_TEST(what_another_program_writes_is_known_at_once),
+		STORE_TEST(queries_of_almost_the_same_shape_have_statements_of_their_own),
 		STORE_TEST(rows_without_tags_look_for_their_series_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,17 +5,20 @@
 #include "store/bound_query.h"
 
 #include <errno.h>
+#include <string.h>
 
 static const char *const bound_query_aggregates[] = {"raw", "avg",  "min",  "max",
 						     "sum", "last", "rate", "count"};
 
+/* guess: where it may well be, since queries name columns in the table's order. */
 static int bound_query_column(struct tally_ctx *ctx, const struct bound_query *bound,
-			      const char *name, uint16_t *ret)
+			      const char *name, uint32_t guess, uint16_t *ret)
 {
-	int column = catalog_column(&bound->stored->table, name);
+	const struct tally_table *table = &bound->stored->table;
+	bool guessed = guess < table->n_columns && strcmp(table->columns[guess].name, name) == 0;
+	int column = guessed ? (int)guess : catalog_column(table, name);
 	if (column < 0)
-		return tally_fail(ctx, EINVAL, "table %s has no column %s",
-				  bound->stored->table.name, name);
+		return tally_fail(ctx, EINVAL, "table %s has no column %s", table->name, name);
 	*ret = (uint16_t)column;
 	return 0;
 }
@@ -58,7 +61,8 @@ static int bound_query_select(struct tally_ctx *ctx, struct bound_query *bound)
 	bound->only_last = true;
 	for (uint32_t i = 0; i < query->n_select; i++) {
 		uint32_t aggregate = query->select[i].aggregate;
-		int r = bound_query_column(ctx, bound, query->select[i].column, &bound->select[i]);
+		int r = bound_query_column(ctx, bound, query->select[i].column,
+					   i ? bound->select[i - 1] + 1U : 0, &bound->select[i]);
 		if (r < 0)
 			return r;
 		if (bound->raw != (aggregate == TALLY_RAW))
@@ -84,7 +88,8 @@ static int bound_query_groups(struct tally_ctx *ctx, struct bound_query *bound)
 		return tally_fail(ctx, EINVAL,
 				  "a query of rows takes neither group_by nor a bucket");
 	for (uint32_t i = 0; i < query->n_group_by; i++) {
-		int r = bound_query_column(ctx, bound, query->group_by[i], &bound->group[i]);
+		int r = bound_query_column(ctx, bound, query->group_by[i],
+					   i ? bound->group[i - 1] + 1U : 0, &bound->group[i]);
 		if (r < 0)
 			return r;
 		if (bound->stored->table.columns[bound->group[i]].role != TALLY_TAG)
@@ -115,7 +120,8 @@ static int bound_query_filters(struct tally_ctx *ctx, struct bound_query *bound)
 	if (query->n_filters > BOUND_QUERY_MAX_FILTERS)
 		return tally_fail(ctx, EINVAL, "more than %d filters", BOUND_QUERY_MAX_FILTERS);
 	for (uint32_t i = 0; i < query->n_filters; i++) {
-		int r = bound_query_column(ctx, bound, query->filters[i].column, &bound->filter[i]);
+		int r = bound_query_column(ctx, bound, query->filters[i].column,
+					   i ? bound->filter[i - 1] : 0, &bound->filter[i]);
 		if (r < 0)
 			return r;
 		const struct tally_column *column = &bound->stored->table.columns[bound->filter[i]];

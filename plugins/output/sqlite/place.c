@@ -27,22 +27,25 @@ static char *place_beside(const struct store *store, const char *suffix)
 
 void place_note(struct store *store)
 {
-	auto_text char *wal = place_beside(store, "-wal"), *lock = place_beside(store, ".lock");
-	file_place_note(&store->place.file, store->path, true);
-	if (wal)
-		file_place_note(&store->place.wal, wal, false);
-	if (lock)
-		file_place_note(&store->place.lock, lock, true);
-	store->place.wal.filled = false; /* after a checkpoint it may be empty */
-	store->place.lock.filled = false;
+	struct store_place *place = &store->place;
+	place_forget(store);
+	/* Each call of the core looks at them. */
+	place->wal_path = place_beside(store, "-wal");
+	place->lock_path = place_beside(store, ".lock");
+	file_place_note(&place->file, store->path, true);
+	if (place->wal_path)
+		file_place_note(&place->wal, place->wal_path, false);
+	if (place->lock_path)
+		file_place_note(&place->lock, place->lock_path, true);
+	place->wal.filled = false; /* after a checkpoint it may be empty */
+	place->lock.filled = false;
 	if (pwrite(store->lock_fd, place_mark, sizeof(place_mark) - 1, 0) < 0)
 		tally_log(store->ctx, TALLY_WARNING, "%s.lock: %s", store->path, strerror(errno));
 }
 
-static int place_check_file(struct store *store, const struct file_place *place, const char *suffix)
+static int place_check_file(struct store *store, const struct file_place *place, const char *path)
 {
-	auto_text char *path = place_beside(store, suffix);
-	/* Without memory for the name this check is left out; the next one comes soon enough. */
+	/* Without memory for the name this check is left out. */
 	enum file_found found = path ? file_place_look(place, path) : FILE_IN_PLACE;
 	return found == FILE_IN_PLACE ? 0
 				      : tally_fail(store->ctx, ESTALE, "%s %s while it was in use",
@@ -51,10 +54,18 @@ static int place_check_file(struct store *store, const struct file_place *place,
 
 int place_check(struct store *store)
 {
-	int r = place_check_file(store, &store->place.file, "");
+	struct store_place *place = &store->place;
+	int r = place_check_file(store, &place->file, store->path);
 	if (r == 0)
-		r = place_check_file(store, &store->place.wal, "-wal");
-	return r < 0 ? r : place_check_file(store, &store->place.lock, ".lock");
+		r = place_check_file(store, &place->wal, place->wal_path);
+	return r < 0 ? r : place_check_file(store, &place->lock, place->lock_path);
+}
+
+void place_forget(struct store *store)
+{
+	sqlite3_free(store->place.wal_path);
+	sqlite3_free(store->place.lock_path);
+	store->place = (struct store_place){.wal_path = NULL};
 }
 
 /* It belongs to a file that is gone: SQLite would replay it into the next one of that name. */

@@ -16,10 +16,13 @@ struct store;
 
 struct store_place {
 	struct file_place file, wal, lock;
+	char *wal_path, *lock_path; /* NULL: not noted yet, or no memory */
 };
 
 /* The store has just opened its files. */
 void place_note(struct store *store);
+/* The next start takes the files that it finds, wherever they have come from. */
+void place_forget(struct store *store);
 /* -ESTALE: one of the files was removed, replaced or emptied; the reason names it. */
 int place_check(struct store *store);
 /* Before they are closed because of that: what the log has goes into the file, wherever that is

@@ -14,7 +14,6 @@
 #include "base/cleanup.h"
 #include "database.h"
 #include "maintenance/retention.h"
-#include "maintenance/watermarks.h"
 #include "read/aggregate.h"
 #include "read/scan.h"
 #include "schema/schema.h"
@@ -58,6 +57,7 @@ int store_create(struct tally_ctx *ctx, const void *config, void **ret_self)
 void store_destroy(void *self)
 {
 	struct store *store = self;
+	place_forget(store);
 	pthread_rwlock_destroy(&store->life);
 	pthread_mutex_destroy(&store->turn);
 	free(store->path);
@@ -94,8 +94,7 @@ void store_stop(void *self)
 	maintenance_stop(store);
 	store_close(store);
 	store_forget_kept(store);
-	/* The next start takes the file that it finds, wherever that has come from. */
-	store->place = (struct store_place){0};
+	place_forget(store);
 }
 
 /* ---- Writing ------------------------------------------------------------------ */
@@ -203,19 +202,14 @@ static int store_read(struct reader *reader, const struct bound_query *bound, ta
 {
 	struct rollup_plan plan = {.level = LEVEL_ROWS};
 	int r = 0;
+	reader_ask(reader, bound);
+	/* In the reader's own snapshot, so that the plan and the rows it reads belong together. */
 	if (!bound->raw) {
-		struct watermarks watermarks;
-		sqlite3_stmt *row = NULL;
-		sqlite3_str *sql = sqlite3_str_new(reader->db);
-		/* In the reader's own snapshot, so that the plan and the rows it reads belong
-		 * together. */
-		watermarks_append(sql, bound->stored->table.name);
-		r = reader_prepare(reader, sql, &row);
-		if (r == 0)
-			r = watermarks_read(reader->ctx, row, &watermarks);
+		const struct table_facts *facts;
+		r = table_facts_find(reader, &facts);
 		if (r < 0)
 			return r;
-		rollup_plan_find(bound, &watermarks, &plan);
+		rollup_plan_find(bound, &facts->watermarks, &plan);
 	}
 	auto_free struct result *result = malloc(sizeof(*result));
 	if (!result)

@@ -9,6 +9,7 @@
 #include "read/aggregate.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,13 +35,14 @@ struct aggregate {
 	sqlite3_stmt *series;
 	sqlite3_stmt *rows[N_LEVELS]; /* by level */
 	sqlite3_stmt *before;         /* rows before the range; NULL: no rate is selected */
-	const char *relation;         /* what of the table has all rows of the range */
-	struct totals totals;
-	struct row_source source;
+	bool all;                     /* some rows of the range are packed */
 	struct packed_source *packed; /* reads them; NULL: SQL does */
 	struct tally_cell *keys;      /* n_group_by cells per group, texts owned */
 	uint32_t n_groups, n_used;    /* the last group is used if it has a row */
 	bool newest;                  /* the statement of series has their newest rows, too */
+	/* ---- 48 KB that begin as anything. */
+	struct totals totals;
+	struct row_source source;
 };
 
 /* ---- Statements ------------------------------------------------------------------- */
@@ -50,9 +52,19 @@ static bool aggregate_is_state(const struct aggregate *a)
 	return a->bound->stored->table.kind == TALLY_STATE;
 }
 
-static int aggregate_prepare(struct aggregate *a, sqlite3_str *sql, sqlite3_stmt **ret)
+/* One that is there from a query like this. */
+static bool aggregate_borrow(struct aggregate *a, uint32_t role, sqlite3_stmt **ret)
 {
-	int r = reader_prepare(a->reader, sql, ret);
+	*ret = reader_borrow(a->reader, role);
+	if (*ret)
+		condition_bind(*ret, a->bound);
+	return *ret != NULL;
+}
+
+static int aggregate_prepare(struct aggregate *a, uint32_t role, sqlite3_str *sql,
+			     sqlite3_stmt **ret)
+{
+	int r = reader_prepare(a->reader, role, sql, ret);
 	if (r == 0)
 		condition_bind(*ret, a->bound);
 	return r;
@@ -76,13 +88,13 @@ static void aggregate_append_fields(const struct aggregate *a, sqlite3_str *sql)
  * column of order there may be several rows of the newest time, the last of them last. */
 static void aggregate_append_newest(const struct aggregate *a, sqlite3_str *sql)
 {
-	const char *table = a->bound->stored->table.name;
+	const char *table = a->bound->stored->table.name, *suffix = packed_source_suffix(a->all);
 	const char *time = a->bound->stored->table.columns[0].name;
 	sqlite3_str_appendf(sql,
 			    " CROSS JOIN \"%w%s\" r ON r._series = s._series AND r.\"%w\" = "
 			    "(SELECT max(m.\"%w\") FROM \"%w%s\" m WHERE m._series = s._series "
 			    "AND m.\"%w\" >= ?%d AND m.\"%w\" < ?%d",
-			    table, a->relation, time, time, table, a->relation, time,
+			    table, suffix, time, time, table, suffix, time,
 			    CONDITION_FREE(a->bound) + AGGREGATE_FROM, time,
 			    CONDITION_FREE(a->bound) + AGGREGATE_TO);
 	condition_append(sql, a->bound, BOUND_QUERY_FIELDS, "", "m.");
@@ -95,7 +107,11 @@ static int aggregate_prepare_series(struct aggregate *a)
 	const struct bound_query *bound = a->bound;
 	const struct tally_table *table = &bound->stored->table;
 	bool state = aggregate_is_state(a);
-	uint32_t n_groups = bound->query->n_group_by;
+	uint32_t n_groups = bound->query->n_group_by, role = STATEMENT_SERIES;
+	if (a->newest)
+		role |= STATEMENT_NEWEST | (a->all ? STATEMENT_ALL : 0);
+	if (aggregate_borrow(a, role, &a->series))
+		return 0;
 	sqlite3_str *sql = sqlite3_str_new(a->reader->db);
 	sqlite3_str_appendf(sql, "SELECT s.%s", state ? "rowid" : "_series");
 	for (uint32_t i = 0; i < n_groups; i++)
@@ -112,10 +128,10 @@ static int aggregate_prepare_series(struct aggregate *a)
 	for (uint32_t i = 0; i < n_groups; i++)
 		sqlite3_str_appendf(sql, "%s" SCHEMA_KEY, i ? ", " : " ORDER BY ", "s.",
 				    table->columns[bound->group[i]].name);
-	return aggregate_prepare(a, sql, &a->series);
+	return aggregate_prepare(a, role, sql, &a->series);
 }
 
-static void aggregate_append_rows(const struct aggregate *a, sqlite3_str *sql, const char *relation)
+static void aggregate_append_rows(const struct aggregate *a, sqlite3_str *sql, bool all)
 {
 	const struct bound_query *bound = a->bound;
 	const struct tally_table *table = &bound->stored->table;
@@ -131,7 +147,7 @@ static void aggregate_append_rows(const struct aggregate *a, sqlite3_str *sql, c
 		sqlite3_str_appendf(sql,
 				    " FROM \"%w_series\" s CROSS JOIN \"%w%s\" r ON r._series = "
 				    "s._series WHERE s._series = ?%d",
-				    table->name, table->name, relation, series);
+				    table->name, table->name, packed_source_suffix(all), series);
 	condition_append(sql, bound, BOUND_QUERY_FIELDS, "", "r.");
 }
 
@@ -139,7 +155,7 @@ static void aggregate_append_rows(const struct aggregate *a, sqlite3_str *sql, c
 static bool aggregate_reads_packed(const struct aggregate *a)
 {
 	const struct tally_table *table = &a->bound->stored->table;
-	if (strcmp(a->relation, "_all") != 0)
+	if (!a->all)
 		return false;
 	for (uint32_t i = 0; i < a->bound->query->n_filters; i++)
 		if (table->columns[a->bound->filter[i]].role != TALLY_TAG)
@@ -166,32 +182,36 @@ static int aggregate_prepare_rows(struct aggregate *a)
 	bool newest = bound->only_last && bound->query->bucket == 0;
 	if (aggregate_reads_packed(a) && !newest)
 		return aggregate_prepare_packed(a);
+	uint32_t role = (STATEMENT_LEVEL + LEVEL_ROWS) | (a->all ? STATEMENT_ALL : 0);
+	if (aggregate_borrow(a, role, &a->rows[LEVEL_ROWS]))
+		return 0;
 	sqlite3_str *sql = sqlite3_str_new(a->reader->db);
-	aggregate_append_rows(a, sql, a->relation);
+	aggregate_append_rows(a, sql, a->all);
 	/* A STATE row is the present, however long ago it was written, so no range applies. */
 	if (!aggregate_is_state(a))
 		sqlite3_str_appendf(
 			sql, " AND r.\"%w\" >= ?%d AND r.\"%w\" < ?%d ORDER BY r.\"%w\"%s", time,
 			CONDITION_FREE(bound) + AGGREGATE_FROM, time,
 			CONDITION_FREE(bound) + AGGREGATE_TO, time, newest ? " DESC LIMIT 1" : "");
-	return aggregate_prepare(a, sql, &a->rows[LEVEL_ROWS]);
+	return aggregate_prepare(a, role, sql, &a->rows[LEVEL_ROWS]);
 }
 
 /* Newest first, a few rows: the last sample of a counter may be NULL in some of them. */
 static int aggregate_prepare_before(struct aggregate *a)
 {
 	const char *time = a->bound->stored->table.columns[0].name;
-	const char *relation = "_rows";
+	bool all = false;
 	/* It may be packed, wherever the range is. */
-	int r = packed_source_find(a->reader, a->bound, INT64_MIN, &relation);
-	if (r < 0)
+	int r = packed_source_find(a->reader, INT64_MIN, &all);
+	uint32_t role = STATEMENT_BEFORE | (all ? STATEMENT_ALL : 0);
+	if (r < 0 || aggregate_borrow(a, role, &a->before))
 		return r;
 	sqlite3_str *sql = sqlite3_str_new(a->reader->db);
-	aggregate_append_rows(a, sql, relation);
+	aggregate_append_rows(a, sql, all);
 	sqlite3_str_appendf(sql, " AND r.\"%w\" < ?%d ORDER BY r.\"%w\" DESC LIMIT %d", time,
 			    CONDITION_FREE(a->bound) + AGGREGATE_FROM, time,
 			    AGGREGATE_BASELINE_ROWS);
-	return aggregate_prepare(a, sql, &a->before);
+	return aggregate_prepare(a, role, sql, &a->before);
 }
 
 /* Only the parts that the aggregates need: a column that is not selected need not be decoded. */
@@ -199,6 +219,9 @@ static int aggregate_prepare_level(struct aggregate *a, enum schema_level level)
 {
 	const struct tally_table *table = &a->bound->stored->table;
 	int free_parameter = CONDITION_FREE(a->bound);
+	uint32_t role = STATEMENT_LEVEL + level;
+	if (aggregate_borrow(a, role, &a->rows[level]))
+		return 0;
 	sqlite3_str *sql = sqlite3_str_new(a->reader->db);
 	sqlite3_str_appendf(sql, "SELECT time, newest, rows");
 	for (uint32_t f = 0; f < a->totals.aggregator.n_fields; f++) {
@@ -212,7 +235,7 @@ static int aggregate_prepare_level(struct aggregate *a, enum schema_level level)
 			    table->name, schema_levels[level].suffix,
 			    free_parameter + AGGREGATE_SERIES, free_parameter + AGGREGATE_FROM,
 			    free_parameter + AGGREGATE_TO);
-	return aggregate_prepare(a, sql, &a->rows[level]);
+	return aggregate_prepare(a, role, sql, &a->rows[level]);
 }
 
 static int aggregate_prepare_pieces(struct aggregate *a)
@@ -412,7 +435,7 @@ static int aggregate_find_relation(struct aggregate *a)
 	for (uint32_t i = 0; i < a->plan->n_pieces; i++)
 		if (a->plan->pieces[i].level == LEVEL_ROWS && a->plan->pieces[i].from < from)
 			from = a->plan->pieces[i].from;
-	return packed_source_find(a->reader, a->bound, from, &a->relation);
+	return packed_source_find(a->reader, from, &a->all);
 }
 
 static int aggregate_read(struct aggregate *a)
@@ -443,9 +466,10 @@ static int aggregate_put_group(void *arg, struct tally_cell *row, uint32_t group
 int aggregate_run(struct reader *reader, const struct bound_query *bound,
 		  const struct rollup_plan *plan, struct result *result)
 {
-	auto_free struct aggregate *a = calloc(1, sizeof(*a));
+	auto_free struct aggregate *a = malloc(sizeof(*a));
 	if (!a)
 		return tally_fail(reader->ctx, ENOMEM, "no memory");
+	memset(a, 0, offsetof(struct aggregate, totals));
 	a->reader = reader;
 	a->bound = bound;
 	a->plan = plan;

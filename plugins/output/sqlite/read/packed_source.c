@@ -1,6 +1,6 @@
 /*
- * A table that was never packed is told by its name alone, and one whose packed rows are all older
- * than the range by one small statement: such queries read as if there were no packing.
+ * Of a table that was never packed, or whose packed rows are all older than the range, queries read
+ * as if there were no packing.
  *
  * The way past SQL is what makes old rows cheaper to aggregate than those that are not packed.
  * Used by read/aggregate.c and read/scan.c, on a query's thread.
@@ -10,26 +10,19 @@
 #include <errno.h>
 
 #include "database.h"
-#include "packed/packed_file.h"
 
-int packed_source_find(struct reader *reader, const struct bound_query *bound, int64_t from,
-		       const char **ret)
+const char *packed_source_suffix(bool packed)
 {
-	const char *table = bound->stored->table.name;
-	sqlite3_stmt *to = NULL;
-	*ret = "_rows";
-	if (!packed_can(bound->stored) || !packed_exists(reader->db, table))
-		return 0;
-	sqlite3_str *sql = sqlite3_str_new(reader->db);
-	packed_append_to(sql, table);
-	int r = reader_prepare(reader, sql, &to);
+	return packed ? "_all" : "_rows";
+}
+
+int packed_source_find(struct reader *reader, int64_t from, bool *ret)
+{
+	const struct table_facts *facts;
+	int r = table_facts_find(reader, &facts);
 	if (r == 0)
-		r = database_step(reader->ctx, to);
-	if (r > 0 && from < sqlite3_column_int64(to, 0))
-		*ret = "_all";
-	if (r > 0)
-		sqlite3_reset(to);
-	return r < 0 ? r : 0;
+		*ret = from < facts->packed_to;
+	return r;
 }
 
 /* Where a column is among those that are not tags, which are what rows have. */
@@ -41,6 +34,25 @@ static uint16_t packed_source_place(const struct tally_table *table, uint16_t co
 	return place;
 }
 
+static int packed_source_make_rows(struct packed_source *source, const uint16_t *columns)
+{
+	const struct tally_table *table = source->table;
+	struct packed_rows *rows = &source->rows;
+	sqlite3_str *sql = sqlite3_str_new(source->reader->db);
+	sqlite3_str_appendf(sql, "SELECT \"%w\"", table->columns[0].name);
+	for (uint32_t f = 0; f + 1 < rows->n; f++)
+		sqlite3_str_appendf(sql, ", \"%w\"", table->columns[columns[f]].name);
+	packed_append_range(sql, table->name, table->columns[0].name, false);
+	return reader_prepare(source->reader, STATEMENT_PACKED_ROWS, sql, &rows->rows);
+}
+
+static int packed_source_make_chunks(struct packed_source *source)
+{
+	sqlite3_str *sql = sqlite3_str_new(source->reader->db);
+	packed_append_chunks(sql, source->table->name, false);
+	return reader_prepare(source->reader, STATEMENT_CHUNKS, sql, &source->rows.chunks);
+}
+
 int packed_source_prepare(struct packed_source *source, struct reader *reader,
 			  const struct tally_table *table, const uint16_t *columns,
 			  uint32_t n_columns)
@@ -50,19 +62,14 @@ int packed_source_prepare(struct packed_source *source, struct reader *reader,
 	source->table = table;
 	rows->columns = source->wanted;
 	rows->n = n_columns + 1;
-	sqlite3_str *sql = sqlite3_str_new(reader->db);
-	sqlite3_str_appendf(sql, "SELECT \"%w\"", table->columns[0].name);
-	for (uint32_t f = 0; f < n_columns; f++) {
+	for (uint32_t f = 0; f < n_columns; f++)
 		source->wanted[f + 1] = packed_source_place(table, columns[f]);
-		sqlite3_str_appendf(sql, ", \"%w\"", table->columns[columns[f]].name);
-	}
-	packed_append_range(sql, table->name, table->columns[0].name, false);
-	int r = reader_prepare(reader, sql, &rows->rows);
+	rows->rows = reader_borrow(reader, STATEMENT_PACKED_ROWS);
+	int r = rows->rows ? 0 : packed_source_make_rows(source, columns);
 	if (r < 0)
 		return r;
-	sql = sqlite3_str_new(reader->db);
-	packed_append_chunks(sql, table->name, false);
-	return reader_prepare(reader, sql, &rows->chunks);
+	rows->chunks = reader_borrow(reader, STATEMENT_CHUNKS);
+	return rows->chunks ? 0 : packed_source_make_chunks(source);
 }
 
 static int packed_source_fail(struct packed_source *source, int code)

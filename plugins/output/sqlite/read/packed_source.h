@@ -17,10 +17,10 @@ struct packed_source {
 	uint16_t wanted[CATALOG_MAX_COLUMNS + 1]; /* the time, and a column of each field */
 };
 
-/* After the query's first statement, with which its snapshot began: "_rows", or "_all" if some of
- * the rows from then on are packed. */
-int packed_source_find(struct reader *reader, const struct bound_query *bound, int64_t from,
-		       const char **ret);
+/* Whether some rows from then on, of the table that the reader was asked for, are packed. */
+int packed_source_find(struct reader *reader, int64_t from, bool *ret);
+/* What of a table has all those rows. */
+const char *packed_source_suffix(bool packed);
 
 /* columns: of the table, one for each field; none is a tag. */
 int packed_source_prepare(struct packed_source *source, struct reader *reader,

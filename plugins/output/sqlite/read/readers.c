@@ -49,9 +49,8 @@ int readers_start(struct readers *readers, struct tally_ctx *ctx,
 		if (r == 0)
 			r = condition_register(ctx, reader->db);
 		if (r == 0)
-			r = database_prepare_kept(ctx, reader->db, "BEGIN", &reader->begin);
-		if (r == 0)
-			r = database_prepare_kept(ctx, reader->db, "ROLLBACK", &reader->end);
+			r = database_prepare_kept(ctx, reader->db, "PRAGMA data_version",
+						  &reader->snapshot);
 		if (r == 0)
 			sqlite3_progress_handler(reader->db, READER_PROGRESS_STEPS, reader_progress,
 						 reader);
@@ -64,13 +63,22 @@ void readers_stop(struct readers *readers)
 	for (int i = 0; i < READERS_N; i++) {
 		struct reader *reader = &readers->all[i];
 		statements_done(&reader->statements);
-		sqlite3_finalize(reader->begin);
-		sqlite3_finalize(reader->end);
-		reader->begin = reader->end = NULL;
+		sqlite3_finalize(reader->snapshot);
+		reader->snapshot = NULL;
 		database_close(reader->db);
 		reader->db = NULL;
 	}
 	connection_pool_done(&readers->pool);
+}
+
+/* Without BEGIN and COMMIT a transaction ends with the last statement that is not at its end
+ * (SQLite, Transactions, "Implicit versus explicit transactions"). */
+static int reader_open_snapshot(struct reader *reader)
+{
+	int r = database_step(reader->ctx, reader->snapshot);
+	if (r > 0)
+		reader->version = sqlite3_column_int64(reader->snapshot, 0);
+	return r < 0 ? r : 0;
 }
 
 int readers_take(struct readers *readers, struct tally_ctx *ctx, const struct tally_query *query,
@@ -85,7 +93,7 @@ int readers_take(struct readers *readers, struct tally_ctx *ctx, const struct ta
 	reader->query = query;
 	reader->asked = tally_monotonic(ctx);
 	reader->cancelled = query->cancelled && query->cancelled(query->cancelled_arg);
-	r = reader->cancelled ? -EINTR : database_step(ctx, reader->begin);
+	r = reader->cancelled ? -EINTR : reader_open_snapshot(reader);
 	r = reader_result(reader, r);
 	if (r < 0) {
 		readers_give_back(readers, reader);
@@ -97,22 +105,37 @@ int readers_take(struct readers *readers, struct tally_ctx *ctx, const struct ta
 
 void readers_give_back(struct readers *readers, struct reader *reader)
 {
-	/* Else the ROLLBACK would be interrupted, too. */
 	reader->deadline = INT64_MAX;
 	reader->query = NULL;
 	reader->cancelled = false;
 	statements_give_back(&reader->statements);
 	/* An open snapshot would keep the log from beginning again, for all connections. */
-	if (!sqlite3_get_autocommit(reader->db)) {
-		sqlite3_step(reader->end);
-		sqlite3_reset(reader->end);
-	}
+	sqlite3_reset(reader->snapshot);
 	connection_pool_give_back(&readers->pool, (uint32_t)(reader - readers->all), true);
 }
 
-int reader_prepare(struct reader *reader, sqlite3_str *text, sqlite3_stmt **ret)
+void reader_ask(struct reader *reader, const struct bound_query *bound)
 {
-	return statements_borrow(&reader->statements, reader->ctx, reader->db, text, ret);
+	query_shape_of(bound, &reader->shape);
+	reader->of_table.table = bound->stored;
+}
+
+static struct statement_key reader_key(const struct reader *reader, uint32_t role)
+{
+	bool of_query = (role & STATEMENT_ROLES) >= STATEMENT_OF_QUERY;
+	return (struct statement_key){role, of_query ? &reader->shape : &reader->of_table};
+}
+
+sqlite3_stmt *reader_borrow(struct reader *reader, uint32_t role)
+{
+	const struct statement_key key = reader_key(reader, role);
+	return statements_borrow(&reader->statements, &key);
+}
+
+int reader_prepare(struct reader *reader, uint32_t role, sqlite3_str *text, sqlite3_stmt **ret)
+{
+	const struct statement_key key = reader_key(reader, role);
+	return statements_prepare(&reader->statements, reader->ctx, reader->db, &key, text, ret);
 }
 
 int reader_result(struct reader *reader, int result)

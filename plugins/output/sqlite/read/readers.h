@@ -11,9 +11,10 @@
 
 #include "database.h"
 #include "read/statements.h"
+#include "read/table_facts.h"
 #include "store/connection_pool.h"
 
-enum { READERS_N = 4 };
+enum { READERS_N = 4, READER_FACTS = 16 };
 
 struct reader {
 	struct tally_ctx *ctx;
@@ -22,8 +23,12 @@ struct reader {
 	const struct tally_query *query; /* that it runs; NULL: none */
 	int64_t asked;                   /* when cancelled() was called last */
 	bool cancelled;
-	sqlite3_stmt *begin, *end; /* of its transactions */
+	sqlite3_stmt *snapshot; /* which is open as long as this is at its row */
+	int64_t version;        /* of the data in it, see read/table_facts.c */
 	struct statements statements;
+	struct query_shape shape, of_table; /* of the query that it runs; of all of that table */
+	struct table_facts facts[READER_FACTS];
+	uint32_t next_facts;
 };
 
 struct readers {
@@ -41,9 +46,13 @@ int readers_take(struct readers *readers, struct tally_ctx *ctx, const struct ta
 		 struct reader **ret);
 void readers_give_back(struct readers *readers, struct reader *reader);
 
-/* As database_prepare_text(); but the statement stays the reader's, and is good until it is given
- * back. */
-int reader_prepare(struct reader *reader, sqlite3_str *text, sqlite3_stmt **ret);
+/* What the statements are of that the reader is asked for from now on. */
+void reader_ask(struct reader *reader, const struct bound_query *bound);
+/* A statement that was prepared for such a query before; NULL: there is none, so prepare it.  It
+ * stays the reader's, and is good until that is given back.  role: enum statement_role. */
+sqlite3_stmt *reader_borrow(struct reader *reader, uint32_t role);
+/* As database_prepare_text(). */
+int reader_prepare(struct reader *reader, uint32_t role, sqlite3_str *text, sqlite3_stmt **ret);
 
 /* What to return for an error met on it: -ETIMEDOUT or -ECANCELED if that was the reason. */
 int reader_result(struct reader *reader, int result);

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "bind.h"
 #include "read/condition.h"
+#include "packed/packed_file.h"
 #include "read/packed_source.h"
 #include "read/text_ranges.h"
 #include "database.h"
@@ -31,10 +32,10 @@ struct scan {
 	sqlite3_stmt *edge; /* the first row of the range */
 	uint32_t left;      /* rows that may still come */
 	bool newest_first;
-	const char *rows; /* what of the table has all rows of the range */
-	bool single;      /* all rows are of one series: */
-	int64_t series;   /* this one */
-	int64_t width;    /* of the next window */
+	bool packed;    /* some rows of the range are */
+	bool single;    /* all rows are of one series: */
+	int64_t series; /* this one */
+	int64_t width;  /* of the next window */
 };
 
 static const char *scan_alias(const struct bound_query *bound, uint16_t column)
@@ -80,9 +81,9 @@ static void scan_append_from(const struct scan *scan, sqlite3_str *sql)
 		sqlite3_str_appendf(sql,
 				    " FROM \"%w_series\" s CROSS JOIN \"%w%s\" r ON r._series = "
 				    "s._series WHERE r.\"%w\" >= ?%d AND r.\"%w\" < ?%d",
-				    table->name, table->name, scan->rows, table->columns[0].name,
-				    CONDITION_FREE(bound) + SCAN_FROM, table->columns[0].name,
-				    CONDITION_FREE(bound) + SCAN_TO);
+				    table->name, table->name, packed_source_suffix(scan->packed),
+				    table->columns[0].name, CONDITION_FREE(bound) + SCAN_FROM,
+				    table->columns[0].name, CONDITION_FREE(bound) + SCAN_TO);
 }
 
 /* By the whole key and not by time alone: only then `after` names one place in the order.  The tags
@@ -99,7 +100,7 @@ static void scan_append_order(const struct scan *scan, sqlite3_str *sql)
 	}
 }
 
-static int scan_prepare_page(struct scan *scan)
+static int scan_make_page(struct scan *scan, uint32_t role)
 {
 	const struct bound_query *bound = scan->bound;
 	const struct tally_query *query = bound->query;
@@ -120,7 +121,23 @@ static int scan_prepare_page(struct scan *scan)
 		scan_append_after(sql, bound, scan->newest_first);
 	scan_append_order(scan, sql);
 	sqlite3_str_appendf(sql, " LIMIT ?%d", CONDITION_FREE(bound) + SCAN_LIMIT);
-	int r = reader_prepare(scan->reader, sql, &scan->page);
+	return reader_prepare(scan->reader, role, sql, &scan->page);
+}
+
+/* Of statements that read rows. */
+static uint32_t scan_role(const struct scan *scan, uint32_t role)
+{
+	return role | (scan->packed ? STATEMENT_ALL : 0) | (scan->single ? STATEMENT_SINGLE : 0);
+}
+
+static int scan_prepare_page(struct scan *scan)
+{
+	const struct bound_query *bound = scan->bound;
+	const struct tally_query *query = bound->query;
+	const struct tally_column *columns = bound->stored->table.columns;
+	uint32_t role = scan_role(scan, STATEMENT_PAGE);
+	scan->page = reader_borrow(scan->reader, role);
+	int r = scan->page ? 0 : scan_make_page(scan, role);
 	if (r < 0)
 		return r;
 	condition_bind(scan->page, bound);
@@ -132,16 +149,21 @@ static int scan_prepare_page(struct scan *scan)
 	return 0;
 }
 
-/* Whether there is one series, or none: that has no rows either. */
-static int scan_find_series(struct scan *scan)
+static int scan_make_find(struct scan *scan, sqlite3_stmt **ret)
 {
-	sqlite3_stmt *series = NULL;
 	sqlite3_str *sql = sqlite3_str_new(scan->reader->db);
 	sqlite3_str_appendf(sql, "SELECT _series FROM \"%w_series\" s WHERE 1",
 			    scan->bound->stored->table.name);
 	condition_append(sql, scan->bound, BOUND_QUERY_TAGS, "s.", "");
 	sqlite3_str_appendall(sql, " LIMIT 2");
-	int r = reader_prepare(scan->reader, sql, &series);
+	return reader_prepare(scan->reader, STATEMENT_FIND_SERIES, sql, ret);
+}
+
+/* Whether there is one series, or none: that has no rows either. */
+static int scan_find_series(struct scan *scan)
+{
+	sqlite3_stmt *series = reader_borrow(scan->reader, STATEMENT_FIND_SERIES);
+	int r = series ? 0 : scan_make_find(scan, &series);
 	if (r < 0)
 		return r;
 	condition_bind(series, scan->bound);
@@ -156,24 +178,31 @@ static int scan_find_series(struct scan *scan)
 }
 
 /* The outer max() or min() sees one value per series, each of which is one seek. */
-static int scan_prepare_edge(struct scan *scan)
+static int scan_make_edge(struct scan *scan, uint32_t role)
 {
 	const struct bound_query *bound = scan->bound;
 	const char *table = bound->stored->table.name;
 	const char *time = bound->stored->table.columns[0].name;
 	sqlite3_str *sql = sqlite3_str_new(scan->reader->db);
-	sqlite3_str_appendf(sql,
-			    "SELECT %s((SELECT r.\"%w\" FROM \"%w%s\" r WHERE r._series = "
-			    "s._series AND r.\"%w\" >= ?%d AND r.\"%w\" < ?%d ORDER BY r.\"%w\"%s "
-			    "LIMIT 1)) FROM \"%w_series\" s WHERE 1",
-			    scan->newest_first ? "max" : "min", time, table, scan->rows, time,
-			    CONDITION_FREE(bound) + SCAN_FROM, time,
-			    CONDITION_FREE(bound) + SCAN_TO, time,
-			    scan->newest_first ? " DESC" : "", table);
+	sqlite3_str_appendf(
+		sql,
+		"SELECT %s((SELECT r.\"%w\" FROM \"%w%s\" r WHERE r._series = "
+		"s._series AND r.\"%w\" >= ?%d AND r.\"%w\" < ?%d ORDER BY r.\"%w\"%s "
+		"LIMIT 1)) FROM \"%w_series\" s WHERE 1",
+		scan->newest_first ? "max" : "min", time, table, packed_source_suffix(scan->packed),
+		time, CONDITION_FREE(bound) + SCAN_FROM, time, CONDITION_FREE(bound) + SCAN_TO,
+		time, scan->newest_first ? " DESC" : "", table);
 	condition_append(sql, bound, BOUND_QUERY_TAGS, "s.", "");
-	int r = reader_prepare(scan->reader, sql, &scan->edge);
+	return reader_prepare(scan->reader, role, sql, &scan->edge);
+}
+
+static int scan_prepare_edge(struct scan *scan)
+{
+	uint32_t role = scan_role(scan, STATEMENT_EDGE);
+	scan->edge = reader_borrow(scan->reader, role);
+	int r = scan->edge ? 0 : scan_make_edge(scan, role);
 	if (r == 0)
-		condition_bind(scan->edge, bound);
+		condition_bind(scan->edge, scan->bound);
 	return r;
 }
 
@@ -290,8 +319,8 @@ int scan_run(struct reader *reader, const struct bound_query *bound, struct resu
 	int64_t range[2];
 	bound_query_range(bound, &range[0], &range[1]);
 	int r = state ? 0 : scan_find_series(&scan);
-	if (r == 0 && !state)
-		r = packed_source_find(reader, bound, range[0], &scan.rows);
+	if (r == 0 && packed_can(bound->stored))
+		r = packed_source_find(reader, range[0], &scan.packed);
 	if (r == 0)
 		r = scan_prepare_page(&scan);
 	if (r == 0 && !state && !scan.single)

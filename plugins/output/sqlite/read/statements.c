@@ -1,15 +1,15 @@
 /*
- * A short array, searched from its start: comparing two dozen hashes takes less than a tenth of
- * what preparing does.  read/aggregate.c and read/scan.c borrow, read/readers.c gives back, on a
- * query's thread.  A statement whose tables were changed is prepared again by SQLite itself. Memory
- * is bounded by number and by bytes, since lists of filters make texts of any length.
+ * A short array, searched from its start: comparing some dozen hashes takes a hundredth of what
+ * preparing does.  read/readers.c borrows for those that read and gives back, on a query's thread.
+ * A statement whose tables were changed is prepared again by SQLite itself.  Memory is bounded by
+ * number and by bytes, since lists of filters make texts of any length.
  */
 #include "read/statements.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "database.h"
 
 /* Of one connection: a query over all columns of container_stats takes some 30 KB. */
@@ -18,19 +18,8 @@
 static void statements_drop(struct statement *statement)
 {
 	sqlite3_finalize(statement->prepared);
+	free(statement->shape);
 	*statement = (struct statement){0};
-}
-
-static struct statement *statements_find(struct statements *statements, uint64_t hash,
-					 const char *sql)
-{
-	for (int i = 0; i < STATEMENTS_MAX; i++) {
-		struct statement *statement = &statements->all[i];
-		if (statement->prepared && !statement->borrowed && statement->hash == hash &&
-		    strcmp(sqlite3_sql(statement->prepared), sql) == 0)
-			return statement;
-	}
-	return NULL;
 }
 
 /* A free place, else the one that was borrowed longest ago; NULL: all are borrowed. */
@@ -47,28 +36,45 @@ static struct statement *statements_oldest(struct statements *statements, bool f
 	return oldest;
 }
 
-int statements_borrow(struct statements *statements, struct tally_ctx *ctx, sqlite3 *db,
-		      sqlite3_str *text, sqlite3_stmt **ret)
+static sqlite3_stmt *statements_take(struct statements *statements, struct statement *statement)
 {
-	auto_text char *sql = sqlite3_str_finish(text);
-	if (!sql)
-		return tally_fail(ctx, ENOMEM, "no memory");
-	uint64_t hash = hash_bytes(0, sql, strlen(sql));
-	struct statement *statement = statements_find(statements, hash, sql);
-	if (!statement) {
-		statement = statements_oldest(statements, true);
-		if (!statement)
-			return tally_fail(ctx, EMFILE, "a query of more than %d statements",
-					  STATEMENTS_MAX);
-		statements_drop(statement);
-		int r = database_prepare_kept(ctx, db, sql, &statement->prepared);
-		if (r < 0)
-			return r;
-		statement->hash = hash;
-	}
 	statement->used = ++statements->clock;
 	statement->borrowed = true;
-	*ret = statement->prepared;
+	return statement->prepared;
+}
+
+sqlite3_stmt *statements_borrow(struct statements *statements, const struct statement_key *key)
+{
+	for (int i = 0; i < STATEMENTS_MAX; i++) {
+		struct statement *statement = &statements->all[i];
+		if (statement->prepared && !statement->borrowed && statement->role == key->role &&
+		    query_shape_is(statement->shape, key->shape))
+			return statements_take(statements, statement);
+	}
+	return NULL;
+}
+
+int statements_prepare(struct statements *statements, struct tally_ctx *ctx, sqlite3 *db,
+		       const struct statement_key *key, sqlite3_str *text, sqlite3_stmt **ret)
+{
+	auto_text char *sql = sqlite3_str_finish(text);
+	struct statement *statement = statements_oldest(statements, true);
+	if (!sql)
+		return tally_fail(ctx, ENOMEM, "no memory");
+	if (!statement)
+		return tally_fail(ctx, EMFILE, "a query of more than %d statements",
+				  STATEMENTS_MAX);
+	statements_drop(statement);
+	statement->shape = query_shape_copy(key->shape);
+	if (!statement->shape)
+		return tally_fail(ctx, ENOMEM, "no memory");
+	int r = database_prepare_kept(ctx, db, sql, &statement->prepared);
+	if (r < 0) {
+		statements_drop(statement);
+		return r;
+	}
+	statement->role = key->role;
+	*ret = statements_take(statements, statement);
 	return 0;
 }
 

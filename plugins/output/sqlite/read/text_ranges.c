@@ -28,8 +28,17 @@ static void ranges_turn(const struct text_ranges *ranges, int64_t range[2])
 
 /* ---- Statements -------------------------------------------------------------------- */
 
+static uint32_t ranges_role(const struct text_ranges *ranges, uint32_t role)
+{
+	return role | (ranges->newest_first ? STATEMENT_NEWEST : 0);
+}
+
 static int ranges_prepare_blocks(struct text_ranges *ranges, const char *table)
 {
+	uint32_t role = ranges_role(ranges, STATEMENT_TEXT_BLOCKS);
+	ranges->blocks = reader_borrow(ranges->reader, role);
+	if (ranges->blocks)
+		return 0;
 	sqlite3_str *sql = sqlite3_str_new(ranges->reader->db);
 	/* The last one that begins before the range may reach into it.  Only where lines are
 	 * counted are those that come late marked. */
@@ -42,27 +51,34 @@ static int ranges_prepare_blocks(struct text_ranges *ranges, const char *table)
 		"?1), ?1) AND \"to\" <= (SELECT rolled_to FROM tally_rollups WHERE \"table\" = "
 		"'%q" LOG_LINES_SUFFIX "' AND level = %d) ORDER BY \"from\" %s",
 		table, table, table, LEVEL_ROWS, ranges->newest_first ? "DESC" : "ASC");
-	return reader_prepare(ranges->reader, sql, &ranges->blocks);
+	return reader_prepare(ranges->reader, role, sql, &ranges->blocks);
 }
 
 static int ranges_prepare_marks(struct text_ranges *ranges, const char *table)
 {
+	uint32_t role = ranges_role(ranges, STATEMENT_TEXT_MARKS);
+	ranges->marks = reader_borrow(ranges->reader, role);
+	if (ranges->marks)
+		return 0;
 	sqlite3_str *sql = sqlite3_str_new(ranges->reader->db);
 	sqlite3_str_appendf(sql,
 			    "SELECT DISTINCT bucket FROM tally_late WHERE \"table\" = %Q AND level "
 			    "= %d AND bucket > ?1 AND bucket < ?2 ORDER BY bucket %s",
 			    table, LEVEL_MINUTE, ranges->newest_first ? "DESC" : "ASC");
-	return reader_prepare(ranges->reader, sql, &ranges->marks);
+	return reader_prepare(ranges->reader, role, sql, &ranges->marks);
 }
 
 static int ranges_prepare_bits(struct text_ranges *ranges, const char *table)
 {
+	ranges->bits = reader_borrow(ranges->reader, STATEMENT_TEXT_BITS);
+	if (ranges->bits)
+		return 0;
 	sqlite3_str *sql = sqlite3_str_new(ranges->reader->db);
 	sqlite3_str_appendf(sql,
 			    "SELECT bits FROM tally_text WHERE \"table\" = %Q AND slice = ?2 AND "
 			    "\"from\" = ?1",
 			    table);
-	return reader_prepare(ranges->reader, sql, &ranges->bits);
+	return reader_prepare(ranges->reader, STATEMENT_TEXT_BITS, sql, &ranges->bits);
 }
 
 /* ---- Lines that came late ------------------------------------------------------------ */
