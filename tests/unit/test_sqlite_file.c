@@ -136,7 +136,7 @@ static void an_edited_migration_is_noticed(void **state)
 	assert_int_equal(f->plugin->start(f->store), 0);
 }
 
-static void an_older_file_gets_its_index_of_names(void **state)
+static void an_older_file_gets_its_indexes(void **state)
 {
 	static const struct tally_column columns[] = {
 		{.name = "time", .type = TALLY_TIME},
@@ -148,20 +148,28 @@ static void an_older_file_gets_its_index_of_names(void **state)
 						 .n_columns = 3,
 						 .kind = TALLY_STATE,
 						 .revision = 1};
-	static const char find[] = "SELECT count(*) FROM sqlite_master WHERE name = "
-				   "'tally_name_ships'";
+	static const char find[] = "SELECT count(*) FROM sqlite_master WHERE name IN "
+				   "('tally_names_ships', 'tally_id_samples')";
+	static const char old[] = "SELECT count(*) FROM sqlite_master WHERE name = "
+				  "'tally_name_ships'";
 	struct fixture *f = *state;
 	struct tally_batch *batch = fixture_batch(f, &ships);
 	tally_put_int(tally_batch_row(f->ctx, batch), 0, T0);
 	put_text(f, batch, 1, "a");
 	put_text(f, batch, 2, "Argo");
 	fixture_write(f, batch);
-	assert_int_equal(fixture_sql(f, find), 1);
+	batch = fixture_batch(f, &series_table);
+	put_series(f, batch, T0, "a", 1, 1);
+	fixture_write(f, batch);
+	assert_int_equal(fixture_sql(f, find), 2);
 	f->plugin->stop(f->store);
-	fixture_sql(f, "DROP INDEX tally_name_ships");
+	fixture_sql(f, "DROP INDEX tally_names_ships");
+	fixture_sql(f, "DROP INDEX tally_id_samples");
+	fixture_sql(f, "CREATE INDEX tally_name_ships ON ships (name)");
 	assert_int_equal(fixture_sql(f, find), 0);
 	assert_int_equal(f->plugin->start(f->store), 0);
-	assert_int_equal(fixture_sql(f, find), 1);
+	assert_int_equal(fixture_sql(f, find), 2);
+	assert_int_equal(fixture_sql(f, old), 0);
 }
 
 int main(void)
@@ -173,7 +181,7 @@ int main(void)
 		STORE_TEST(a_database_of_another_program_is_left_alone),
 		STORE_TEST(a_command_says_whose_file_it_is),
 		STORE_TEST(an_edited_migration_is_noticed),
-		STORE_TEST(an_older_file_gets_its_index_of_names),
+		STORE_TEST(an_older_file_gets_its_indexes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -170,6 +170,59 @@ static void queries_of_almost_the_same_shape_have_statements_of_their_own(void *
 	}
 }
 
+static void write_sample_of(struct fixture *f, const char *host, const char *id, double value)
+{
+	struct tally_batch *batch = fixture_batch(f, &series_table);
+	put_series(f, batch, T0, id, value, 1);
+	put_text(f, batch, S_HOST, host);
+	fixture_write(f, batch);
+}
+
+static void assert_order(struct fixture *f, const struct tally_query *query, const char *expected)
+{
+	struct rows rows;
+	char found[100] = "";
+	assert_int_equal(ask(f, query, &rows), 0);
+	for (uint32_t i = 0; i < rows.n; i++)
+		snprintf(found + strlen(found), sizeof(found) - strlen(found), "%s%s ",
+			 rows_at(&rows, i, 1)->text, rows_at(&rows, i, 2)->text);
+	assert_string_equal(found, expected);
+	rows_free(&rows);
+}
+
+/* Whichever index series are found by. */
+static void series_of_one_id_or_of_several_come_in_the_order_of_their_groups(void **state)
+{
+	static const char *const groups[] = {"host", "container_id"};
+	static const struct tally_select raw[] = {{"host", TALLY_RAW, 0},
+						  {"container_id", TALLY_RAW, 0}};
+	const struct tally_filter filters[] = {
+		{"container_id", TALLY_EQUALS, 0, {.text = "b", .len = 1, .set = 1}},
+		{"container_id", TALLY_EQUALS, 0, {.text = "a", .len = 1, .set = 1}}};
+	struct fixture *f = *state;
+	write_sample_of(f, "z", "b", 1);
+	write_sample_of(f, "y", "a", 2);
+	write_sample_of(f, "x", "b", 3);
+	write_sample_of(f, "y", "b", 4);
+	write_sample_of(f, "z", "a", 5);
+	struct tally_query query = query_of("samples", &last, 1);
+	query.group_by = groups;
+	query.n_group_by = 2;
+	query.filters = filters;
+	query.n_filters = 1;
+	assert_order(f, &query, "xb yb zb ");
+	query.n_filters = 2;
+	assert_order(f, &query, "xb ya yb za zb ");
+	query = query_of("samples", raw, 2);
+	query.filters = filters;
+	query.n_filters = 1;
+	assert_order(f, &query, "xb yb zb ");
+	query.newest_first = 1;
+	assert_order(f, &query, "zb yb xb ");
+	query.n_filters = 2;
+	assert_order(f, &query, "zb za yb ya xb ");
+}
+
 static void rows_without_tags_look_for_their_series_once(void **state)
 {
 	struct fixture *f = *state;
@@ -200,6 +253,7 @@ int main(void)
 		STORE_TEST(queries_of_all_kinds_keep_few_statements),
 		STORE_TEST(what_another_program_writes_is_known_at_once),
 		STORE_TEST(queries_of_almost_the_same_shape_have_statements_of_their_own),
+		STORE_TEST(series_of_one_id_or_of_several_come_in_the_order_of_their_groups),
 		STORE_TEST(rows_without_tags_look_for_their_series_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -162,6 +162,14 @@ bool bound_query_is_equals(const struct bound_query *bound, uint32_t filter, uin
 	       bound->filter[filter] == column;
 }
 
+uint32_t bound_query_alternatives(const struct bound_query *bound, uint16_t column)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < bound->query->n_filters; i++)
+		n += bound_query_is_equals(bound, i, column);
+	return n;
+}
+
 bool bound_query_has_filter(const struct bound_query *bound, uint32_t filter, unsigned sides)
 {
 	uint16_t column = bound->filter[filter];

@@ -32,6 +32,8 @@ enum bound_query_side { BOUND_QUERY_TAGS = 1, BOUND_QUERY_FIELDS = 2 };
 bool bound_query_has_filter(const struct bound_query *bound, uint32_t filter, unsigned sides);
 /* Whether a filter is an EQUALS on that column. */
 bool bound_query_is_equals(const struct bound_query *bound, uint32_t filter, uint16_t column);
+/* How many there are: with one, all rows of the answer have the same there. */
+uint32_t bound_query_alternatives(const struct bound_query *bound, uint16_t column);
 
 /* The times in which a page can have rows, [from, to): it goes on after a row, so what lies on the
  * other side of that row's time need not be read.  Of rows of that very time the rest of the key

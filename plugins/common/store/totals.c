@@ -22,6 +22,9 @@ static const struct tally_column *totals_column(const struct totals *totals, uin
 static uint32_t totals_field(struct totals *totals, uint16_t column)
 {
 	uint32_t f = 0;
+	/* Mostly it is one more than there were before. */
+	if (totals->aggregator.n_fields && column > totals->most)
+		f = totals->aggregator.n_fields;
 	while (f < totals->aggregator.n_fields && totals->columns[f] != column)
 		f++;
 	if (f == totals->aggregator.n_fields) {
@@ -29,6 +32,7 @@ static uint32_t totals_field(struct totals *totals, uint16_t column)
 		bool counter = c->role == TALLY_COUNTER && catalog_is_number(c);
 		totals->fields[f] = (struct aggregator_field){.type = c->type, .counter = counter};
 		totals->columns[f] = column;
+		totals->most = column > totals->most ? column : totals->most;
 		totals->aggregator.n_fields++;
 	}
 	return f;
@@ -108,6 +112,7 @@ void totals_init(struct totals *totals, const struct bound_query *bound, struct 
 	totals->bound = bound;
 	totals->result = result;
 	totals->rates = totals->texts = false;
+	totals->most = 0;
 	totals->newest = query->bucket == 0;
 	totals->places = NULL;
 	totals->cells = NULL;

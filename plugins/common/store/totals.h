@@ -21,6 +21,7 @@ struct totals {
 	struct aggregator aggregator;
 	struct aggregator_field fields[CATALOG_MAX_COLUMNS];
 	uint16_t columns[CATALOG_MAX_COLUMNS]; /* of fields */
+	uint16_t most;                         /* of them */
 	/* Of query->select; not of the time of the newest row, which every bucket knows. */
 	uint32_t field_of[CATALOG_MAX_COLUMNS];
 	bool rates;  /* one is asked for */

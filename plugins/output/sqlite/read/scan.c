@@ -86,15 +86,24 @@ static void scan_append_from(const struct scan *scan, sqlite3_str *sql)
 				    table->columns[0].name, CONDITION_FREE(bound) + SCAN_TO);
 }
 
-/* By the whole key and not by time alone: only then `after` names one place in the order.  The tags
- * of a single series are all the same. */
+/* Whether all rows of the answer have the same there. */
+static bool scan_is_constant(const struct scan *scan, uint16_t column)
+{
+	return scan->bound->stored->table.columns[column].role == TALLY_TAG &&
+	       (scan->single || bound_query_alternatives(scan->bound, column) == 1);
+}
+
+/* By the whole key and not by time alone: only then `after` names one place in the order. */
 static void scan_append_order(const struct scan *scan, sqlite3_str *sql)
 {
 	const struct stored_table *stored = scan->bound->stored;
+	const char *before = " ORDER BY ";
 	for (uint32_t i = 0; i < stored->n_key; i++) {
-		if (scan->single && stored->table.columns[stored->key[i]].role == TALLY_TAG)
+		/* SQLite would sort for these where an index has begun with them. */
+		if (scan_is_constant(scan, stored->key[i]))
 			continue;
-		sqlite3_str_appendall(sql, i ? ", " : " ORDER BY ");
+		sqlite3_str_appendall(sql, before);
+		before = ", ";
 		scan_append_key(sql, scan->bound, i);
 		sqlite3_str_appendall(sql, scan->newest_first ? " DESC" : "");
 	}

@@ -31,13 +31,14 @@ enum statement_role {
 	STATEMENT_PAGE,
 	STATEMENT_EDGE,
 	STATEMENT_SERIES,
+	STATEMENT_NEWEST_ROW,
 	STATEMENT_BEFORE,
 	STATEMENT_PACKED_ROWS,
 	STATEMENT_LEVEL, /* the last one: and the level */
 	STATEMENT_ROLES = 0xff,
 	STATEMENT_ALL = 0x100,    /* reads packed rows, too */
 	STATEMENT_SINGLE = 0x200, /* of one series */
-	STATEMENT_NEWEST = 0x400, /* the newest row of each series, or the newest first */
+	STATEMENT_NEWEST = 0x400, /* the newest first */
 };
 
 struct statement_key {

@@ -138,6 +138,16 @@ static int schema_index(struct tally_ctx *ctx, sqlite3 *db, const struct stored_
 	return database_exec_text(ctx, db, sql);
 }
 
+/* Behind what is looked for the other tags, so that what is found is in the order of the key. */
+static void schema_append_tags(sqlite3_str *sql, const struct stored_table *stored, int but)
+{
+	for (uint32_t i = 0; i < stored->n_tags; i++)
+		if (stored->tags[i] != but)
+			sqlite3_str_appendf(sql, ", " SCHEMA_KEY, "",
+					    stored->table.columns[stored->tags[i]].name);
+	sqlite3_str_appendall(sql, ")");
+}
+
 /* What a state table is about is looked for by its name, among all that are gone as well. */
 static int schema_index_name(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored)
 {
@@ -145,9 +155,36 @@ static int schema_index_name(struct tally_ctx *ctx, sqlite3 *db, const struct st
 	int name = catalog_column(table, "name");
 	if (table->kind != TALLY_STATE || name < 0 || table->columns[name].type != TALLY_TEXT)
 		return 0;
-	return database_execf(ctx, db,
-			      "CREATE INDEX IF NOT EXISTS \"tally_name_%w\" ON \"%w\" (name)",
-			      table->name, table->name);
+	sqlite3_str *sql = sqlite3_str_new(db);
+	/* Of the name alone, as older versions made it. */
+	sqlite3_str_appendf(sql,
+			    "DROP INDEX IF EXISTS \"tally_name_%w\"; CREATE INDEX IF NOT EXISTS "
+			    "\"tally_names_%w\" ON \"%w\" (name",
+			    table->name, table->name, table->name);
+	schema_append_tags(sql, stored, name);
+	return database_exec_text(ctx, db, sql);
+}
+
+/* Readings and lines are asked for by the container, of which there are many that are gone. */
+static int schema_index_id(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored)
+{
+	const struct tally_table *table = &stored->table;
+	int id = catalog_column(table, "container_id");
+	if (table->kind == TALLY_STATE || id < 0 || table->columns[id].role != TALLY_TAG)
+		return 0;
+	sqlite3_str *sql = sqlite3_str_new(db);
+	sqlite3_str_appendf(sql,
+			    "CREATE INDEX IF NOT EXISTS \"tally_id_%w\" ON \"%w_series\" "
+			    "(" SCHEMA_KEY,
+			    table->name, table->name, "", table->columns[id].name);
+	schema_append_tags(sql, stored, id);
+	return database_exec_text(ctx, db, sql);
+}
+
+static int schema_index_more(struct tally_ctx *ctx, sqlite3 *db, const struct stored_table *stored)
+{
+	int r = schema_index_name(ctx, db, stored);
+	return r == 0 ? schema_index_id(ctx, db, stored) : r;
 }
 
 /* For people with sqlite3 in hand, and for the contract that tables go by their declared names;
@@ -196,7 +233,7 @@ static int schema_derive(struct tally_ctx *ctx, sqlite3 *db, const struct stored
 {
 	int r = schema_index(ctx, db, stored);
 	if (r == 0)
-		r = schema_index_name(ctx, db, stored);
+		r = schema_index_more(ctx, db, stored);
 	if (r == 0 && packed_exists(db, stored->table.name))
 		r = packed_create_all(ctx, db, stored);
 	if (r == 0 && stored->table.kind != TALLY_STATE)
@@ -230,20 +267,20 @@ static int schema_create(struct tally_ctx *ctx, sqlite3 *db, const struct stored
 	return r;
 }
 
-/* Creates what files of older versions do not have: the level of five minutes, the index of names.
- */
+/* Creates what files of older versions do not have: the level of five minutes, indexes. */
 static int schema_complete_table(void *arg, const struct tally_table *table)
 {
 	const struct schema_complete *complete = arg;
 	const struct stored_table *stored = catalog_find(complete->catalog, table->name);
 	int64_t there = 0;
-	if (!stored->n_numbers)
-		return schema_index_name(complete->ctx, complete->db, stored);
+	int r = schema_index_more(complete->ctx, complete->db, stored);
+	if (r < 0 || !stored->n_numbers)
+		return r;
 	auto_text char *sql =
 		sqlite3_mprintf("SELECT count(*) FROM sqlite_master WHERE name = '%q%s_rows'",
 				table->name, schema_levels[LEVEL_FIVE].suffix);
-	int r = sql ? database_int(complete->ctx, complete->db, sql, &there)
-		    : tally_fail(complete->ctx, ENOMEM, "no memory");
+	r = sql ? database_int(complete->ctx, complete->db, sql, &there)
+		: tally_fail(complete->ctx, ENOMEM, "no memory");
 	if (r == 0 && !there)
 		r = schema_create_rollup(complete->ctx, complete->db, stored, LEVEL_FIVE);
 	if (r == 0 && !there)

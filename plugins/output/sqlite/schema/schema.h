@@ -1,7 +1,8 @@
 /*
  * How a declared table lies in the file.
  *
- *   SERIES, LOG  <table>_series     _series (a small integer), the tags: one row per set of tags
+ *   SERIES, LOG  <table>_series     _series (a small integer), the tags: one row per set of tags;
+ *                                   an index of `container_id`
  *                <table>_rows       _series, time[, order], fields; clustered by that key
  *                <table>            a view that joins the tags back: the declared columns
  *   SERIES       <table>_1min_rows  _series, time, newest, rows; per number its parts (parts.h)
