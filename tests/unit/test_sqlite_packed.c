@@ -316,6 +316,59 @@ static void a_row_that_comes_late_is_stored_once_and_packed_later(void **state)
 	assert_int_equal(count(f, "SELECT sum(rows) FROM samples_1h"), 244);
 }
 
+/* A filter on a field is SQL's: the same page by the other way. */
+static void ask_both_ways(struct fixture *f, struct tally_query query)
+{
+	struct tally_filter filters[] = {
+		{.column = "container_id",
+		 .match = TALLY_EQUALS,
+		 .value = {.text = "a", .len = 1, .set = 1}},
+		{.column = "value", .match = TALLY_NOT_NULL},
+	};
+	struct rows rows, by_sql;
+	query.filters = filters;
+	query.n_filters = 1;
+	assert_int_equal(ask(f, &query, &rows), 0);
+	query.n_filters = 2;
+	assert_int_equal(ask(f, &query, &by_sql), 0);
+	assert_int_equal(rows.n, by_sql.n);
+	assert_true(hash_answer(&rows) == hash_answer(&by_sql));
+	rows_free(&rows);
+	rows_free(&by_sql);
+}
+
+static void a_list_of_one_series_goes_on_after_any_row(void **state)
+{
+	static const int64_t times[] = {-1, 0, 30, 31, 45, 3595, 3600, 7199, 100000};
+	static const char *const hosts[] = {"", "h1", "zz", NULL};
+	static const char *const after_ids[] = {"a", "A", "b", NULL};
+	struct fixture *f = *state;
+	write_even(f);
+	pack(f, DAY);
+	write_row(f, T0 + 31 * SECOND, "a", 3); /* beside the chunks */
+	write_row(f, T0 + 3595 * SECOND, "a", 4);
+	assert_int_equal(count(f, "SELECT count(*) FROM samples_rows"), 2);
+	for (uint32_t i = 0; i < 2 * 9 * 4 * 4; i++) {
+		const char *host = hosts[i / 18 % 4], *id = after_ids[i / 72];
+		struct tally_cell after[] = {
+			{.i = T0 + times[i / 2 % 9] * SECOND, .set = 1},
+			{.text = host,
+			 .len = host ? (uint32_t)strlen(host) : 0,
+			 .set = host != NULL},
+			{.text = id, .len = id ? (uint32_t)strlen(id) : 0, .set = id != NULL}};
+		struct tally_query query = query_of("samples", raw, 5);
+		query.newest_first = i % 2;
+		query.limit = i % 3 ? 5 : 1000;
+		query.after = after;
+		query.n_after = 3;
+		ask_both_ways(f, query);
+		query.after = NULL;
+		query.n_after = 0;
+		query.from = after[0].i;
+		ask_both_ways(f, query);
+	}
+}
+
 static void a_counter_grows_from_its_packed_sample(void **state)
 {
 	struct fixture *f = *state;
@@ -405,6 +458,22 @@ static void assert_refused(struct fixture *f, int64_t from, int64_t to, const ch
 	}
 }
 
+/* Also in the middle of a list. */
+static void assert_list_refused(struct fixture *f)
+{
+	const struct tally_filter filter = {
+		"container_id", TALLY_EQUALS, 0, {.text = "a", .len = 1, .set = 1}};
+	for (uint32_t newest_first = 0; newest_first < 2; newest_first++) {
+		struct tally_query query = query_of("samples", raw, 5);
+		struct rows rows;
+		query.filters = &filter;
+		query.n_filters = 1;
+		query.newest_first = newest_first;
+		assert_int_equal(ask(f, &query, &rows), -EBADMSG);
+		rows_free(&rows);
+	}
+}
+
 static void damage_is_named_and_costs_only_what_it_hit(void **state)
 {
 	struct fixture *f = *state;
@@ -415,6 +484,7 @@ static void damage_is_named_and_costs_only_what_it_hit(void **state)
 	pack(f, DAY);
 	count(f, "UPDATE samples_chunks SET data = zeroblob(length(data)) WHERE id = 1");
 	assert_refused(f, T0, T0 + HOUR, "a");
+	assert_list_refused(f);
 	/* Its other hour, and what is written into the one that is damaged. */
 	query.from = T0 + HOUR;
 	query.bucket = 2 * SECOND;
@@ -576,6 +646,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(answers_do_not_show_what_is_packed),
 		TEST(a_row_that_comes_late_is_stored_once_and_packed_later),
+		TEST(a_list_of_one_series_goes_on_after_any_row),
 		TEST(a_counter_grows_from_its_packed_sample),
 		TEST(more_rows_than_a_chunk_has_become_several),
 		TEST(chunks_are_deleted_whole_by_retention),

@@ -160,6 +160,15 @@ static void maintenance_and_queries_notice_it_too(void **state)
 	assert_int_equal(unlink(backend_config.path), 0);
 	assert_int_equal(f->store->maintenance.run(f->store->maintenance.arg), 0);
 	assert_int_equal(taken_away(f), 2);
+	static const struct tally_select value = {"value", TALLY_RAW, 0};
+	struct tally_query query = query_of("samples", &value, 1);
+	struct rows rows;
+	write_one(f, 1);
+	assert_int_equal(unlink(backend_config.path), 0);
+	assert_int_equal(ask(f, &query, &rows), 0);
+	assert_int_equal(rows.n, 0);
+	rows_free(&rows);
+	assert_int_equal(taken_away(f), 3);
 	assert_int_equal(count_rows(f), 0);
 }
 

@@ -52,10 +52,15 @@ static int place_check_file(struct store *store, const struct file_place *place,
 						   path, file_found_name(found));
 }
 
+int place_check_database(struct store *store)
+{
+	return place_check_file(store, &store->place.file, store->path);
+}
+
 int place_check(struct store *store)
 {
 	struct store_place *place = &store->place;
-	int r = place_check_file(store, &place->file, store->path);
+	int r = place_check_database(store);
 	if (r == 0)
 		r = place_check_file(store, &place->wal, place->wal_path);
 	return r < 0 ? r : place_check_file(store, &place->lock, place->lock_path);

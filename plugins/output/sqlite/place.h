@@ -25,6 +25,8 @@ void place_note(struct store *store);
 void place_forget(struct store *store);
 /* -ESTALE: one of the files was removed, replaced or emptied; the reason names it. */
 int place_check(struct store *store);
+/* The same of the database alone: what is read is the same without the other two. */
+int place_check_database(struct store *store);
 /* Before they are closed because of that: what the log has goes into the file, wherever that is
  * now, so that it is whole there, and no log is left to be replayed into another file. */
 void place_give_up(struct store *store);

@@ -226,7 +226,7 @@ int store_query(void *self, const struct tally_query *query, tally_rows_fn *rows
 	struct store *store = self;
 	struct bound_query bound;
 	struct reader *reader = NULL;
-	int r = store_enter(store);
+	int r = store_enter_reading(store);
 	if (r < 0)
 		return r;
 	r = bound_query_check(store->ctx, &store->catalog, query, &bound);

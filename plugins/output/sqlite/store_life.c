@@ -206,6 +206,15 @@ bool store_makes_way(const struct store *store)
 	return atomic_load(&store->make_way) || task_stopping(&store->maintenance);
 }
 
+int store_enter_reading(struct store *store)
+{
+	pthread_rwlock_rdlock(&store->life);
+	if (store->open && place_check_database(store) == 0)
+		return 0;
+	pthread_rwlock_unlock(&store->life);
+	return store_enter(store);
+}
+
 int store_enter(struct store *store)
 {
 	pthread_rwlock_rdlock(&store->life);

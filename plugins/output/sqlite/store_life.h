@@ -23,6 +23,8 @@ void store_close(struct store *store);
 /* Every call is between these two.  A file that is no longer in its place is opened again first;
  * < 0, and not entered: that failed. */
 int store_enter(struct store *store);
+/* For a query: a log or a lock that is gone is for those that write, who come soon. */
+int store_enter_reading(struct store *store);
 void store_leave(struct store *store);
 /* For maintenance, between its steps: whether somebody waits to open the file again. */
 bool store_makes_way(const struct store *store);

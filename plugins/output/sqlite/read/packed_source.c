@@ -34,6 +34,11 @@ static uint16_t packed_source_place(const struct tally_table *table, uint16_t co
 	return place;
 }
 
+static uint32_t packed_source_role(const struct packed_source *source, uint32_t role)
+{
+	return role | (source->rows.newest_first ? STATEMENT_NEWEST : 0);
+}
+
 static int packed_source_make_rows(struct packed_source *source, const uint16_t *columns)
 {
 	const struct tally_table *table = source->table;
@@ -42,15 +47,17 @@ static int packed_source_make_rows(struct packed_source *source, const uint16_t 
 	sqlite3_str_appendf(sql, "SELECT \"%w\"", table->columns[0].name);
 	for (uint32_t f = 0; f + 1 < rows->n; f++)
 		sqlite3_str_appendf(sql, ", \"%w\"", table->columns[columns[f]].name);
-	packed_append_range(sql, table->name, table->columns[0].name, false);
-	return reader_prepare(source->reader, STATEMENT_PACKED_ROWS, sql, &rows->rows);
+	packed_append_range(sql, table->name, table->columns[0].name, rows->newest_first);
+	return reader_prepare(source->reader, packed_source_role(source, STATEMENT_PACKED_ROWS),
+			      sql, &rows->rows);
 }
 
 static int packed_source_make_chunks(struct packed_source *source)
 {
 	sqlite3_str *sql = sqlite3_str_new(source->reader->db);
-	packed_append_chunks(sql, source->table->name, false);
-	return reader_prepare(source->reader, STATEMENT_CHUNKS, sql, &source->rows.chunks);
+	packed_append_chunks(sql, source->table->name, source->rows.newest_first);
+	return reader_prepare(source->reader, packed_source_role(source, STATEMENT_CHUNKS), sql,
+			      &source->rows.chunks);
 }
 
 int packed_source_prepare(struct packed_source *source, struct reader *reader,
@@ -64,11 +71,11 @@ int packed_source_prepare(struct packed_source *source, struct reader *reader,
 	rows->n = n_columns + 1;
 	for (uint32_t f = 0; f < n_columns; f++)
 		source->wanted[f + 1] = packed_source_place(table, columns[f]);
-	rows->rows = reader_borrow(reader, STATEMENT_PACKED_ROWS);
+	rows->rows = reader_borrow(reader, packed_source_role(source, STATEMENT_PACKED_ROWS));
 	int r = rows->rows ? 0 : packed_source_make_rows(source, columns);
 	if (r < 0)
 		return r;
-	rows->chunks = reader_borrow(reader, STATEMENT_CHUNKS);
+	rows->chunks = reader_borrow(reader, packed_source_role(source, STATEMENT_CHUNKS));
 	return rows->chunks ? 0 : packed_source_make_chunks(source);
 }
 
@@ -117,30 +124,66 @@ static struct tally_cell packed_source_cell(const struct chunk_value *value, uin
 	return cell;
 }
 
+/* As packed_rows_begin() and packed_rows_next(). */
+static int packed_source_stepped(struct packed_source *source, int code)
+{
+	if (code == SQLITE_ROW)
+		return 1;
+	return code == SQLITE_DONE ? 0 : packed_source_fail(source, code);
+}
+
+int packed_source_begin(struct packed_source *source, int64_t series, int64_t from, int64_t to)
+{
+	if (from >= to)
+		return 0;
+	int code = packed_rows_begin(&source->rows, series, from, to - 1);
+	return packed_source_stepped(source, code);
+}
+
+int packed_source_next(struct packed_source *source)
+{
+	return packed_source_stepped(source, packed_rows_next(&source->rows));
+}
+
+int64_t packed_source_time(const struct packed_source *source)
+{
+	return packed_rows_time(&source->rows);
+}
+
+int packed_source_value(struct packed_source *source, uint32_t field, uint16_t type,
+			struct tally_cell *ret)
+{
+	struct chunk_value value;
+	int code = packed_rows_value(&source->rows, field + 1, &value);
+	if (code != SQLITE_OK)
+		return packed_source_fail(source, code);
+	*ret = packed_source_cell(&value, type);
+	return 0;
+}
+
+void packed_source_end(struct packed_source *source)
+{
+	packed_rows_end(&source->rows);
+}
+
 static int packed_source_row(struct packed_source *source, struct row_source *row,
 			     struct aggregator *aggregator)
 {
-	struct chunk_value value;
-	for (uint32_t f = 0; f < aggregator->n_fields; f++) {
-		int code = packed_rows_value(&source->rows, f + 1, &value);
-		if (code != SQLITE_OK)
-			return packed_source_fail(source, code);
-		row->cells[f] = packed_source_cell(&value, aggregator->fields[f].type);
-	}
-	return aggregator_row(aggregator, row->cells, packed_rows_time(&source->rows));
+	int r = 0;
+	for (uint32_t f = 0; r == 0 && f < aggregator->n_fields; f++)
+		r = packed_source_value(source, f, aggregator->fields[f].type, &row->cells[f]);
+	return r < 0 ? r : aggregator_row(aggregator, row->cells, packed_source_time(source));
 }
 
 int packed_source_read(struct packed_source *source, struct row_source *row,
 		       struct aggregator *aggregator, int64_t series, int64_t from, int64_t to)
 {
-	int r = 0;
-	if (from >= to)
-		return 0;
-	int code = packed_rows_begin(&source->rows, series, from, to - 1);
-	for (; r == 0 && code == SQLITE_ROW; code = packed_rows_next(&source->rows))
+	int r = packed_source_begin(source, series, from, to);
+	while (r > 0) {
 		r = packed_source_row(source, row, aggregator);
-	if (r == 0 && code != SQLITE_DONE)
-		r = packed_source_fail(source, code);
-	packed_rows_end(&source->rows);
+		if (r == 0)
+			r = packed_source_next(source);
+	}
+	packed_source_end(source);
 	return r;
 }

@@ -22,11 +22,21 @@ int packed_source_find(struct reader *reader, int64_t from, bool *ret);
 /* What of a table has all those rows. */
 const char *packed_source_suffix(bool packed);
 
-/* columns: of the table, one for each field; none is a tag. */
+/* columns: of the table, one for each field; none is a tag.  source->rows.newest_first is set
+ * before, all else is 0. */
 int packed_source_prepare(struct packed_source *source, struct reader *reader,
 			  const struct tally_table *table, const uint16_t *columns,
 			  uint32_t n_columns);
-/* All rows of a series with from <= time < to. */
+/* Rows of a series with from <= time < to, one after the other.  1: there is one, whose time and
+ * values can be had; 0: there is none. */
+int packed_source_begin(struct packed_source *source, int64_t series, int64_t from, int64_t to);
+int packed_source_next(struct packed_source *source);
+int64_t packed_source_time(const struct packed_source *source);
+/* Of a field; a text is valid until the next row. */
+int packed_source_value(struct packed_source *source, uint32_t field, uint16_t type,
+			struct tally_cell *ret);
+void packed_source_end(struct packed_source *source);
+/* All of them. */
 int packed_source_read(struct packed_source *source, struct row_source *row,
 		       struct aggregator *aggregator, int64_t series, int64_t from, int64_t to);
 

@@ -15,9 +15,8 @@
 enum { READER_PROGRESS_STEPS = 2000 };
 #define READER_ASK_EVERY (20 * CLOCK_MS) /* whether the query is cancelled */
 
-static int reader_progress(void *arg)
+bool reader_is_over(struct reader *reader)
 {
-	struct reader *reader = arg;
 	int64_t now = tally_monotonic(reader->ctx);
 	const struct tally_query *query = reader->query;
 	/* Now and then, not at each call: what it costs is up to the caller. */
@@ -26,6 +25,11 @@ static int reader_progress(void *arg)
 		reader->cancelled = query->cancelled(query->cancelled_arg);
 	}
 	return reader->cancelled || now >= reader->deadline;
+}
+
+static int reader_progress(void *arg)
+{
+	return reader_is_over(arg);
 }
 
 void readers_init(struct readers *readers)

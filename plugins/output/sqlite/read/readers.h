@@ -54,6 +54,10 @@ sqlite3_stmt *reader_borrow(struct reader *reader, uint32_t role);
 /* As database_prepare_text(). */
 int reader_prepare(struct reader *reader, uint32_t role, sqlite3_str *text, sqlite3_stmt **ret);
 
+/* Its deadline has passed, or the query is cancelled: for those that work outside of statements,
+ * and then return -EINTR. */
+bool reader_is_over(struct reader *reader);
+
 /* What to return for an error met on it: -ETIMEDOUT or -ECANCELED if that was the reason. */
 int reader_result(struct reader *reader, int result);
 

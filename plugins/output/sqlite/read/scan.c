@@ -14,12 +14,14 @@
 #include "bind.h"
 #include "read/condition.h"
 #include "packed/packed_file.h"
+#include "read/packed_scan.h"
 #include "read/packed_source.h"
 #include "read/text_ranges.h"
 #include "database.h"
 #include "schema/schema.h"
 
 #define SCAN_FIRST_WINDOW CLOCK_SECOND
+#define SCAN_FIRST_PACKED CLOCK_MINUTE
 
 /* Parameters after those of the filters. */
 enum { SCAN_FROM, SCAN_TO, SCAN_LIMIT, SCAN_SERIES, SCAN_AFTER };
@@ -316,6 +318,17 @@ static int scan_ranges(struct scan *scan)
 	return r;
 }
 
+static int scan_rows(struct scan *scan)
+{
+	bool state = scan->bound->stored->table.kind == TALLY_STATE;
+	int r = scan_prepare_page(scan);
+	if (r == 0 && !state && !scan->single)
+		r = scan_prepare_edge(scan);
+	if (r < 0)
+		return r;
+	return state ? scan_page(scan) : scan_ranges(scan);
+}
+
 int scan_run(struct reader *reader, const struct bound_query *bound, struct result *result)
 {
 	bool state = bound->stored->table.kind == TALLY_STATE;
@@ -323,18 +336,17 @@ int scan_run(struct reader *reader, const struct bound_query *bound, struct resu
 			    .bound = bound,
 			    .result = result,
 			    .left = bound->query->limit,
-			    .newest_first = bound->query->newest_first,
-			    .width = SCAN_FIRST_WINDOW};
+			    .newest_first = bound->query->newest_first};
 	int64_t range[2];
 	bound_query_range(bound, &range[0], &range[1]);
 	int r = state ? 0 : scan_find_series(&scan);
 	if (r == 0 && packed_can(bound->stored))
 		r = packed_source_find(reader, range[0], &scan.packed);
-	if (r == 0)
-		r = scan_prepare_page(&scan);
-	if (r == 0 && !state && !scan.single)
-		r = scan_prepare_edge(&scan);
-	if (r == 0)
-		r = state ? scan_page(&scan) : scan_ranges(&scan);
+	/* Unpacking an hour for a second of it would be done again for the next. */
+	scan.width = scan.packed ? SCAN_FIRST_PACKED : SCAN_FIRST_WINDOW;
+	if (r == 0 && scan.packed && scan.single && packed_scan_can(bound))
+		r = packed_scan_run(reader, bound, scan.series, result);
+	else if (r == 0)
+		r = scan_rows(&scan);
 	return r == 0 ? result_finish(result) : r;
 }
