@@ -45,6 +45,7 @@ def rows(now):
                for n in range(int((now - day + 3 * DAY) // (20 * MINUTE)))]
     notes = [[now - HOUR + n // 3 * 1001, ("ann", "bob \u00e9\U0001f433")[n % 2], n, f"note\t{n}\r\x1b"]
              for n in range(300)]
+    notes += [[now - age * DAY, "ann", 1000 + age, "old"] for age in range(10, 390, 5)]
     logs = [[now - 5 * HOUR + n * MINUTE + 123456789 + n, "alpha", CONTAINER, "web",
              ("stdout", "stderr")[n % 2], "" if n % 7 == 0 else f"line {n} \x7f\\x00", (None, "error")[n % 3 == 0],
              n] for n in range(250)]
@@ -134,6 +135,7 @@ def test_there_and_back_again_it_is_the_same(place, source, server):
     if isinstance(server, Given):
         assert place.sql("select count(*) > 5 from timescaledb_information.hypertables where hypertable_schema = "
                          "'tally'") == [["t"]]
+    assert int(place.sql("select count(*) from pg_inherits where inhparent = 'tally.notes_rows'::regclass")[0][0]) <= 15
     for name in relations(source):
         assert int(place.sql(f"select count(*) from tally.{name}")[0][0]) == \
             one(source, f"select count(*) from {name}"), name

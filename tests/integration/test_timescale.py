@@ -452,6 +452,62 @@ def test_rows_of_a_table_that_comes_later_are_written(daemon, migrated, server, 
     d.stop()
 
 
+def by_day(server, database, table, days):
+    """As a tallyd before partitions of 30 days left it: a row and a partition or chunk for each day."""
+    rows = f"tally.{table}_rows"
+    server.sql("drop function tally.partitions_of, tally.whole_before, tally.partition_by_days; "
+               "drop table tally.partitioning; delete from tally.migrations where version >= 17", database)
+    run_script(server.conninfo(database), ROOT / "sql/timescale/0007_partitions_bound.sql")
+    if mode(server, database) == "plain":
+        for (part,) in server.sql(f"select inhrelid::regclass from pg_inherits where inhparent = '{rows}'::regclass",
+                                  database):
+            server.sql(f"drop table {part}", database)
+        server.sql(f"select tally.make_partitions('{table}_rows', now() - interval '{days} days', "
+                   "now() + interval '2 days')", database)
+    else:
+        server.sql(f"select set_chunk_time_interval('{rows}', interval '1 day')", database)
+    server.sql(f"insert into tally.{table}_series values (1, sha256('old'), 'ann'); insert into {rows} (_series, time, "
+               f"number, text) select 1, now() - n * interval '1 day', n, 'old' from generate_series(0, {days}) n",
+               database)
+
+
+def test_partitions_of_a_day_are_gone_on_from_after_an_upgrade(daemon, server, database):
+    """No row is lost, late ones find room between and before them, and what comes next is wider."""
+    d = daemon()
+    d.configure(into_timescale(server.conninfo(database)) + "max_query_range_days = 500\n" + REPLAY)
+    (d.dir / "rows").touch()
+    assert d.call("db", "migrate").returncode == 0
+    by_day(server, database, "notes", 50)
+    now, day = time.time_ns() // 1000 * 1000, 86400 * 10**9
+
+    def come_late(total, *ages):
+        with open(d.dir / "rows", "a", encoding="utf-8") as file:
+            rows = [[now - age * day - day // 2, "ann", 1000 + age, "late"] for age in ages]
+            file.write(json.dumps({"table": "notes", "rows": rows}) + "\n")
+        d.wait(lambda: server.sql("select count(*) from notes", database) == [[str(total)]], "rows are stored")
+
+    d.start()
+    come_late(51 + 3, 0, 1, 51)
+    d.wait(lambda: server.sql("select days from tally.partitioning where relation = 'notes_rows'", database) == [["30"]],
+           "it is maintained", 60)
+    come_late(51 + 8, 20, 60, 90, 250, 390)
+    ranges = "tally.partitions_of('notes_rows')"
+    if mode(server, database) != "plain":
+        ranges = "(select range_start as lower, range_end as upper from timescaledb_information.chunks " \
+                 "where hypertable_name = 'notes_rows')"
+    else:
+        server.sql("select tally.make_partitions('notes_rows', now(), now() + interval '90 days')", database)
+        assert server.sql(f"select max(upper) - now() > interval '90 days' from {ranges} p", database) == [["t"]]
+    overlap, widest, parts = server.sql(
+        f"select coalesce(bool_or(before > lower), false), max(upper - lower), count(*) from (select *, max(upper) over "
+        f"(order by lower rows between unbounded preceding and 1 preceding) as before from {ranges} p) p", database)[0]
+    assert (overlap, widest) == ("f", "30 days") and int(parts) < 51 + 3 + 6 + 5
+    assert len(d.json("/api/v1/tables/notes?from=now-400d&limit=1000")["data"]) == 51 + 8
+    assert "all migrations applied" in d.call("db", "status").stdout
+    d.balanced()
+    d.stop()
+
+
 def test_no_role_can_do_more_than_its_part(migrated, server, database):
     ours = server.sql("select format('tally.%I', relname) from pg_class where relnamespace = "
                       "'tally'::regnamespace and relkind in ('r', 'p')", database)
@@ -476,6 +532,9 @@ def test_no_role_can_do_more_than_its_part(migrated, server, database):
             ("writer", "delete from tally.counter_rows", "permission denied"),
             ("writer", "select tally.drop_partitions('counter_rows', now())", "permission denied"),
             ("writer", "select tally.make_partitions('counter_rows', '-infinity', now())", "no partitions"),
+            ("writer", "insert into tally.partitioning values ('counter_rows', 300)", "permission denied"),
+            ("writer", "select tally.partition_by_days('counter_rows', 300, 300)", "permission denied"),
+            ("reader", "select tally.whole_before('counter_rows', now())", "permission denied"),
             ("writer", "drop table tally.counter_rows", "must be owner"),
             ("writer", "alter table tally.counter_rows add mine int", "must be owner"),
             ("writer", "create table tally.mine (n int)", "permission denied"),

@@ -123,7 +123,7 @@ def test_partitions_are_moved_into_hypertables(daemon, server, database, serve, 
     new = server.create(next(names))
     moved = daemon(conninfo=server.conninfo(new))
     assert moved.call("db", "migrate").returncode == 0
-    server.sql("truncate tally.generation, tally.tables, tally.columns", new)
+    server.sql("truncate tally.generation, tally.tables, tally.columns, tally.partitioning", new)
     for words in (["pg_dump", "-Fc", "--data-only", "--load-via-partition-root", "-n", "tally", "-T",
                    "tally.migrations", "-f", tmp_path / "dump", "-d", server.conninfo(database)],
                   ["pg_restore", "--single-transaction", "--exit-on-error", "-d", server.conninfo(new),

@@ -22,6 +22,8 @@ enabled = yes
 [output.timescale]
 conninfo = %s
 maintenance = no
+[alert.busy]
+when = max(cpu_percent over 1min) > 90
 [output.http_api]
 listen = 127.0.0.1:{port}
 store = timescale
@@ -154,8 +156,9 @@ def test_among_many_series_those_with_a_tag_are_found_by_its_index(many, tag, va
         assert f"container_stats_series_{tag}_idx" in told, told[-6000:]
 
 
-KEPT = ["/api/v1/stats/latest", f"/api/v1/containers/{ONE}/stats?from=now-1h", f"/api/v1/logs?container={ONE}&limit=50",
-        f"/api/v1/events?container={ONE}&limit=50"]
+KEPT = ["/api/v1/stats/latest", f"/api/v1/containers/{ONE}/stats?from=now-1h", f"/api/v1/logs?container={ONE}&limit=50"]
+KEPT_LONG = [f"/api/v1/events?container={ONE}&limit=50", "/api/v1/events?limit=50", "/api/v1/changes?limit=50",
+             "/api/v1/alerts/history?limit=50"]
 
 
 @pytest.mark.parametrize("path", KEPT)
@@ -166,9 +169,45 @@ def test_a_plan_is_kept_and_leaves_out_partitions_when_it_begins(plans, path):
     assert not re.search(r"Limit .*\n\s+->  Sort .*\n.*\n\s+->  Append", told), told[-6000:]
 
 
-def test_over_more_partitions_than_a_month_has_days_each_question_is_planned(server, plans):
-    server.sql("select tally.make_partitions('container_events_rows', now() - interval '50 days', now())")
+LONG = ["container_events", "container_changes", "alerts"]
+
+
+@pytest.fixture(scope="module")
+def year(server, plans):
+    """400 days of what is kept long, by default options, a row of each container a day."""
+    for table in LONG:
+        server.sql(f"select tally.make_partitions('{table}_rows', now() - interval '399 days', now())")
+        tags = [name for name, in server.sql(f"select name from tally.columns where \"table\" = '{table}' and "
+                                             "role = 'tag' order by position")]
+        name = {"container_id": "lpad(c::text, 64, '0')", "name": "'n' || c", "service": "'s' || c",
+                "subject": "'s' || c"}
+        server.sql(f"insert into tally.{table}_series select c, sha256(c::text::bytea), "
+                   f"{', '.join(name.get(tag, chr(39) + 'testhost' + chr(39)) for tag in tags)} "
+                   f"from generate_series(1, {CONTAINERS}) c on conflict do nothing")
+        server.sql(f"insert into tally.{table}_rows (_series, time) select c, now() - d * interval '1 day' - c * "
+                   f"interval '1 s' from generate_series(1, {CONTAINERS}) c, generate_series(1, 398) d; analyze")
     server.sql("select pg_terminate_backend(pid, 30000) from pg_stat_activity where application_name = 'tallyd reader'")
-    for path in KEPT:
-        _, told = plans(path)
+    return plans
+
+
+def test_400_days_of_what_is_kept_long_are_few_partitions(server, year):
+    assert year
+    for table in LONG:
+        parts, = server.sql(f"select count(*), max(upper - lower) from tally.partitions_of('{table}_rows')")
+        assert int(parts[0]) <= 16 and parts[1] == "30 days", table
+    most, = server.sql("select max(n) from (select count(*) as n from pg_inherits group by inhparent) p")
+    assert int(most[0]) <= 40
+
+
+@pytest.mark.parametrize("path", KEPT + KEPT_LONG)
+def test_over_400_days_plans_are_kept(year, path):
+    answer, told = year(path)
+    assert answer and "Subplans Removed" in told, told[-6000:]
+
+
+def test_over_more_partitions_than_a_month_has_days_each_question_is_planned(server, year):
+    server.sql("select tally.make_partitions('container_stats_rows', now() - interval '50 days', now())")
+    server.sql("select pg_terminate_backend(pid, 30000) from pg_stat_activity where application_name = 'tallyd reader'")
+    for path in KEPT + KEPT_LONG:
+        _, told = year(path)
         assert "Index Scan" in told and "Subplans Removed" not in told, told[-6000:]

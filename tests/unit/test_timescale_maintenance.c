@@ -142,7 +142,7 @@ static void what_is_kept_long_stays_as_long_as_days(void **state)
 	maintenance_at(f, T0 + 20 * DAY);
 	assert_int_equal(count(f, "lines"), 0);
 	assert_int_equal(count(f, "notes"), 3);
-	maintenance_at(f, T0 + 402 * DAY);
+	maintenance_at(f, T0 + 435 * DAY);
 	assert_int_equal(count(f, "notes"), 0);
 }
 

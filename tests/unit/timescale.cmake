@@ -35,4 +35,5 @@ foreach(area IN ITEMS database maintenance clock)
 	tallyd_timescale_test(${area} test_timescale_${area}.c)
 	tallyd_timescale_test_tsl(${area})
 endforeach()
+tallyd_timescale_test(partitions test_timescale_partitions.c --several)
 tallyd_timescale_test(disconnect test_timescale_disconnect.c --several) # needs several connections at once

@@ -12,13 +12,19 @@ int64_t retention_age_of_rows(const struct retention_age *age, const struct tall
 	return longer ? age->daily : age->raw;
 }
 
+int64_t retention_age_of_level(const struct retention_age *age, const struct tally_table *table,
+			       enum schema_level level)
+{
+	return level == LEVEL_ROWS  ? retention_age_of_rows(age, table)
+	       : level == LEVEL_DAY ? age->daily
+				    : age->rollup;
+}
+
 int64_t retention_age_cut(const struct retention_age *age, const struct store_clock *clock,
 			  const struct stored_table *stored, const struct watermarks *watermarks,
 			  enum schema_level level)
 {
-	int64_t keep = level == LEVEL_ROWS  ? retention_age_of_rows(age, &stored->table)
-		       : level == LEVEL_DAY ? age->daily
-					    : age->rollup;
+	int64_t keep = retention_age_of_level(age, &stored->table, level);
 	int64_t cut = store_clock_cut(clock, keep);
 	/* INT64_MIN, where nothing is rolled up yet, lets nothing go.  A rollup from rows that are
 	 * partly deleted would replace right numbers by smaller ones: with continuous aggregates

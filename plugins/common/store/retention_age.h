@@ -21,6 +21,10 @@ struct retention_age {
 /* How long rows of a table are kept. */
 int64_t retention_age_of_rows(const struct retention_age *age, const struct tally_table *table);
 
+/* Or those of a level. */
+int64_t retention_age_of_level(const struct retention_age *age, const struct tally_table *table,
+			       enum schema_level level);
+
 /* Rows of a level before this time may be deleted: they are old enough, and the next level has
  * rolled them up.  INT64_MIN: none. */
 int64_t retention_age_cut(const struct retention_age *age, const struct store_clock *clock,

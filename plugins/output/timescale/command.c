@@ -63,7 +63,8 @@ static int command_tables(struct store *store, const struct tally_table *const *
 					   .catalog = &store->catalog,
 					   .make = true,
 					   .doubt = true,
-					   .now = now};
+					   .now = now,
+					   .age = store_age(store->config)};
 	struct command_migration migration = {.pg = pg, .where = &where};
 	int r = schema_load_catalog(pg, &store->catalog);
 	for (; r == 0 && tables && *tables; tables++) {

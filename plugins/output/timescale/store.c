@@ -95,19 +95,19 @@ static void store_init(struct store *store)
 	store->maintenance.pg.conn = NULL;
 	store->reloaded = 0;
 	store->dead = (struct dead_letter){.ctx = store->ctx, .max = config->dead_letter_max_size};
-	const struct writer writer = {
-		.ctx = store->ctx,
-		.pg = {.ctx = store->ctx,
-		       .timeout = config->timeout,
-		       .interrupt_fd = store->interrupt_fd},
-		.conninfo = config->conninfo,
-		.where = {.server = &store->server,
-			  .views = config->schema,
-			  .catalog = &store->catalog,
-			  .make = config->migrate == MIGRATE_AUTO},
-		.age = {config->retention_raw, config->retention_rollup, config->retention_daily},
-		.dead = &store->dead,
-		.in_doubt = true};
+	const struct writer writer = {.ctx = store->ctx,
+				      .pg = {.ctx = store->ctx,
+					     .timeout = config->timeout,
+					     .interrupt_fd = store->interrupt_fd},
+				      .conninfo = config->conninfo,
+				      .where = {.server = &store->server,
+						.views = config->schema,
+						.catalog = &store->catalog,
+						.make = config->migrate == MIGRATE_AUTO,
+						.age = store_age(config)},
+				      .age = store_age(config),
+				      .dead = &store->dead,
+				      .in_doubt = true};
 	parallel_writer_init(&store->parallel, &writer,
 			     config->connections > 1 ? (uint32_t)config->connections : 1);
 	readers_init(&store->readers, store->ctx,

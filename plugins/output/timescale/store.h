@@ -41,6 +41,12 @@ struct timescale_config {
 	bool maintenance;
 };
 
+static inline struct retention_age store_age(const struct timescale_config *config)
+{
+	return (struct retention_age){config->retention_raw, config->retention_rollup,
+				      config->retention_daily};
+}
+
 struct store {
 	struct tally_ctx *ctx;
 	const struct timescale_config *config;

@@ -36,8 +36,8 @@ static const struct tally_option timescale_options[] = {
 		 "so for all."},
 	{OPTION(retention_raw), .type = TALLY_OPT_DURATION, .fallback = "7d",
 	 .accepts = "1d..10000d",
-	 .help = "How long rows are kept, in whole days; rows of a series at least until they are "
-		 "rolled up."},
+	 .help = "How long rows are kept, by whole partitions: of a day, and from 36 days on of up "
+		 "to a fifth of it; rows of a series at least until they are rolled up."},
 	{OPTION(retention_rollup), .type = TALLY_OPT_DURATION, .fallback = "30d",
 	 .accepts = "1d..10000d",
 	 .help = "How long rollups by minute and hour are kept, and state rows of things that are "

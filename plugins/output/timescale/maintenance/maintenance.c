@@ -190,6 +190,7 @@ static int maintenance_count(struct store *store, const struct stored_table *log
 					   .catalog = &store->catalog,
 					   .make = store->config->migrate == MIGRATE_AUTO,
 					   .now = maintenance->now,
+					   .age = maintenance->age,
 					   .views_reported = &maintenance->views_reported};
 	struct log_counting counting = {.pg = &maintenance->pg,
 					.server = &maintenance->server,
@@ -337,6 +338,7 @@ static int maintenance_table(void *arg, const struct tally_table *table)
 					   .views = store->config->schema,
 					   .make = store->config->migrate == MIGRATE_AUTO,
 					   .now = store->maintenance.now,
+					   .age = store->maintenance.age,
 					   .views_reported = &store->maintenance.views_reported};
 	pg->fault = PG_FAULT_NONE;
 	int r = maintenance_is_there(store, table->name);
@@ -464,19 +466,19 @@ int maintenance_start(struct store *store)
 {
 	struct maintenance *maintenance = &store->maintenance;
 	const struct timescale_config *config = store->config;
-	*maintenance = (struct maintenance){
-		.age = {config->retention_raw, config->retention_rollup, config->retention_daily},
-		.held = {"the database's clock", METRIC_RETENTION_HELD, 0},
-		.pg = {.ctx = store->ctx,
-		       .timeout = MAINTENANCE_STATEMENT_TIMEOUT,
-		       .interrupt_fd = store->interrupt_fd},
-		.task = {.ctx = store->ctx,
-			 .name = "timescale-up",
-			 .seconds = MAINTENANCE_EVERY_SECONDS,
-			 .failed_seconds = MAINTENANCE_FAILED_SECONDS,
-			 .errors = METRIC_UPKEEP_ERRORS,
-			 .run = maintenance_run,
-			 .arg = store}};
+	*maintenance =
+		(struct maintenance){.age = store_age(config),
+				     .held = {"the database's clock", METRIC_RETENTION_HELD, 0},
+				     .pg = {.ctx = store->ctx,
+					    .timeout = MAINTENANCE_STATEMENT_TIMEOUT,
+					    .interrupt_fd = store->interrupt_fd},
+				     .task = {.ctx = store->ctx,
+					      .name = "timescale-up",
+					      .seconds = MAINTENANCE_EVERY_SECONDS,
+					      .failed_seconds = MAINTENANCE_FAILED_SECONDS,
+					      .errors = METRIC_UPKEEP_ERRORS,
+					      .run = maintenance_run,
+					      .arg = store}};
 	return config->maintenance ? task_start(&maintenance->task) : 0;
 }
 

@@ -1,6 +1,7 @@
 /*
- * Level by level: how far it may be deleted → in one transaction note that in tally.marks, then
- * delete → if anything went, collect series without rows.  On the maintenance's thread, by the
+ * Level by level: how far it may be deleted → of what is cut by time, where the last partition ends
+ * that is all older → in one transaction note that in tally.marks, then delete → if anything went,
+ * collect series without rows.  On the maintenance's thread, by the
  * leader only. A lock that is not granted in time (55P03) is no failure: the table is tried again
  * later; anything else ends the table's round.
  *
@@ -14,6 +15,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "pg/pg_value.h"
 #include "schema/partitioning.h"
 #include "maintenance/series_gc.h"
 
@@ -38,19 +40,29 @@ static int retention_drop(const struct retention *retention, const struct stored
 	return retention_exec(retention, &sql);
 }
 
-/* 1: something may have been deleted. */
-static int retention_level(const struct retention *retention, const struct stored_table *stored,
-			   const struct watermarks *watermarks, enum schema_level level)
+/* Whole partitions or chunks go: up to the end of the last one.  INT64_MIN: there is none. */
+static int retention_whole(const struct retention *retention, const struct stored_table *stored,
+			   enum schema_level level, int64_t before, int64_t *ret)
 {
 	struct pg_connection *pg = retention->pg;
-	int64_t before =
-		retention_age_cut(retention->age, retention->clock, stored, watermarks, level);
-	if (before == INT64_MIN)
-		return 0;
-	before = schema_floor(before, schema_levels[LEVEL_DAY].bucket); /* whole days */
-	if (before <= watermarks->kept_from[level] ||
-	    !step_size_may_lock(retention->step_size, tally_monotonic(pg->ctx)))
-		return 0;
+	auto_strbuf struct strbuf sql = {0};
+	auto_result PGresult *result = NULL;
+	strbuf_add(&sql, "select tally.whole_before('%s%s_rows', to_timestamp(%" PRId64 "))",
+		   stored->table.name, schema_levels[level].suffix, before / CLOCK_SECOND);
+	int r = sql.failed ? tally_fail(pg->ctx, ENOMEM, "no memory")
+			   : pg_query(pg, sql.data, NULL, &result);
+	if (r == 0)
+		*ret = PQgetisnull(result, 0, 0)
+			       ? INT64_MIN
+			       : pg_time_to_ns(pg_get_64(PQgetvalue(result, 0, 0)));
+	return r;
+}
+
+/* Is noted to be deleted, then is: 1. */
+static int retention_delete(const struct retention *retention, const struct stored_table *stored,
+			    enum schema_level level, int64_t before)
+{
+	struct pg_connection *pg = retention->pg;
 	int r = pg_execf(pg, "begin; set local lock_timeout = %" PRId64,
 			 retention->step_size->lock_timeout);
 	if (r == 0)
@@ -70,6 +82,31 @@ static int retention_level(const struct retention *retention, const struct store
 	if (r == 0)
 		step_size_unblocked(retention->step_size);
 	return r < 0 ? r : 1;
+}
+
+/* 1: something may have been deleted. */
+static int retention_level(const struct retention *retention, const struct stored_table *stored,
+			   const struct watermarks *watermarks, enum schema_level level)
+{
+	struct step_size *step_size = retention->step_size;
+	int64_t before =
+		retention_age_cut(retention->age, retention->clock, stored, watermarks, level);
+	if (before == INT64_MIN)
+		return 0;
+	before = schema_floor(before, schema_levels[LEVEL_DAY].bucket); /* whole days */
+	int64_t day = before;
+	if (day <= watermarks->kept_from[level] || day == step_size->deleted_to[level] ||
+	    !step_size_may_lock(step_size, tally_monotonic(retention->pg->ctx)))
+		return 0;
+	int r = 0;
+	if (schema_is_partitioned(stored, level))
+		r = retention_whole(retention, stored, level, day, &before);
+	if (r == 0 && before != INT64_MIN)
+		r = retention_delete(retention, stored, level, before);
+	/* Also where nothing was: it is looked for once a day. */
+	if (r >= 0 && step_size->blocked == 0)
+		step_size->deleted_to[level] = day;
+	return r;
 }
 
 int retention_run(const struct retention *retention, const struct stored_table *stored)
@@ -104,10 +141,14 @@ int retention_partitions(const struct retention *retention, const struct stored_
 	for (int level = LEVEL_ROWS; level < N_LEVELS; level++) {
 		if (!schema_is_partitioned(stored, (enum schema_level)level))
 			continue;
-		/* A partition is made and then attached, which takes SHARE UPDATE EXCLUSIVE on the
+		/* First how wide, as this daemon's configuration has it: the leader's counts.
+		 *
+		 * A partition is made and then attached, which takes SHARE UPDATE EXCLUSIVE on the
 		 * table and lets others read and write; PARTITION OF would take ACCESS EXCLUSIVE.
 		 */
 		strbuf_add(&sql, "begin; set local lock_timeout = '2s';");
+		partitioning_width(&sql, retention->server, retention->age, stored,
+				   (enum schema_level)level);
 		partitioning_add(&sql, stored->table.name, (enum schema_level)level, retention->now,
 				 until);
 		strbuf_add(&sql, "commit;");

@@ -1,9 +1,9 @@
 /*
- * Deleting what is older than its retention, by whole days where the table is cut by time.  Rows of
- * a series are kept at least until they are rolled up.  What is deleted is noted first, so that
- * nothing is computed from what is left of a bucket.  store_clock.h says how old a row is.
+ * Deleting what is older than its retention, by whole partitions where the table is cut by time.
+ * Rows of a series are kept at least until they are rolled up.  What is deleted is noted first, so
+ * that nothing is computed from what is left of a bucket.  store_clock.h says how old a row is.
  *
- * Dropping a day takes a lock that waits for the table's readers, and all who come later wait
+ * Dropping one takes a lock that waits for the table's readers, and all who come later wait
  * behind it: so it waits only briefly, and if that was in vain it is tried again after a while.
  */
 #ifndef TALLYD_TIMESCALE_RETENTION_H
@@ -23,7 +23,8 @@ struct retention {
 };
 
 int retention_run(const struct retention *retention, const struct stored_table *stored);
-/* Partitions for today and the days after, if the table has partitions. */
+/* How wide partitions are to be, and those for today and the days after, if the table has
+ * partitions. */
 int retention_partitions(const struct retention *retention, const struct stored_table *stored);
 
 #endif

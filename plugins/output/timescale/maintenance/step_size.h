@@ -8,12 +8,15 @@
 
 #include <tallyd/host.h>
 
+#include "store/rollup_parts.h"
+
 struct step_size {
 	struct step_size *next;
-	int64_t span;         /* ns, from a minute to a day */
-	int64_t lock_timeout; /* ms, to wait for a lock that makes everybody else wait */
-	int64_t until;        /* monotonic: not tried again before */
-	unsigned blocked;     /* times in a row */
+	int64_t span;                 /* ns, from a minute to a day */
+	int64_t lock_timeout;         /* ms, to wait for a lock that makes everybody else wait */
+	int64_t until;                /* monotonic: not tried again before */
+	unsigned blocked;             /* times in a row */
+	int64_t deleted_to[N_LEVELS]; /* how far retention went, the day; 0: not yet */
 	char table[64];
 };
 

@@ -1,14 +1,19 @@
 /*
  * The text of statements, nothing is sent from here: schema_sql.c appends it where it makes a
- * table, upsert_path.c and rollup.c where a day is missing, retention.c and compression.c for the
- * days ahead and the old ones, each on its own thread.  tally.make_partitions() and
+ * table, upsert_path.c and rollup.c where a partition is missing, retention.c and compression.c for
+ * those ahead and the old ones, each on its own thread.  tally.make_partitions() and
  * tally.drop_partitions() are functions that the migrations create; their caller here asks
  * pg_partitioned_table first, so on a hypertable the same statement does nothing.  Without memory
  * sql->failed is set.
  *
  * There is no DEFAULT partition: once it holds a row of a day, that day's own partition can no
- * longer be made without moving the row.  A missing day is SQLSTATE 23514 instead, and the writer
+ * longer be made without moving the row.  A missing one is SQLSTATE 23514 instead, and the writer
  * makes it.
+ *
+ * How wide one is follows from how long its rows are kept.  Each costs every question a little, and
+ * from 41 on plans are not kept (readers.c); the wider they are, the longer rows outlive their
+ * retention, since whole ones are dropped: by a fifth of it at most.  What there is keeps its
+ * width, and the next one begins where it ends.
  */
 #include "schema/partitioning.h"
 
@@ -44,20 +49,47 @@ void partitioning_compressed(struct strbuf *sql, const struct stored_table *stor
 	strbuf_add(sql, "');");
 }
 
+/* Days, for rows that are kept for so many ns. */
+static int partitioning_days(int64_t kept)
+{
+	static const int days[] = {1, 7, 30, 90, 365};
+	size_t i = 0;
+	while (i + 1 < sizeof(days) / sizeof(days[0]) &&
+	       kept > PARTITIONING_MOST * days[i] * CLOCK_DAY)
+		i++;
+	return days[i];
+}
+
+void partitioning_width(struct strbuf *sql, const struct server *server,
+			const struct retention_age *age, const struct stored_table *stored,
+			enum schema_level level)
+{
+	bool few = level == LEVEL_ROWS && stored->table.flags & TALLY_KEPT_LONG;
+	int days = partitioning_days(retention_age_of_level(age, &stored->table, level));
+	/* A chunk is compressed when it is over: of many rows that must not take a month. */
+	strbuf_add(sql, "select tally.partition_by_days('%s%s_rows', %d, %d);", stored->table.name,
+		   schema_levels[level].suffix, days,
+		   server->mode == SERVER_TSL && !few ? 1 : days);
+}
+
 /* create_default_indexes: it would add one on the time alone, which nothing here uses. */
 void partitioning_create(struct strbuf *sql, const struct schema_where *where,
 			 const struct stored_table *stored, enum schema_level level)
 {
-	const char *name = stored->table.name;
-	if (where->server->mode == SERVER_PLAIN) {
+	const char *name = stored->table.name, *suffix = schema_levels[level].suffix;
+	bool plain = where->server->mode == SERVER_PLAIN;
+	if (!plain)
+		strbuf_add(sql,
+			   "select create_hypertable('tally.%s%s_rows', '%s', chunk_time_interval "
+			   "=> interval '1 day', create_default_indexes => false);",
+			   name, suffix, partitioning_time(stored, level));
+	/* Of one that somebody dropped. */
+	strbuf_add(sql, "delete from tally.partitioning where relation = '%s%s_rows';", name,
+		   suffix);
+	partitioning_width(sql, where->server, &where->age, stored, level);
+	if (plain)
 		partitioning_add(sql, name, level, where->now - CLOCK_DAY,
 				 where->now + 2 * CLOCK_DAY);
-		return;
-	}
-	strbuf_add(sql,
-		   "select create_hypertable('tally.%s%s_rows', '%s', chunk_time_interval => "
-		   "interval '1 day', create_default_indexes => false);",
-		   name, schema_levels[level].suffix, partitioning_time(stored, level));
 	if (where->server->mode == SERVER_TSL)
 		partitioning_compressed(sql, stored, level);
 }

@@ -4,10 +4,10 @@
  *   SERIES, LOG  <table>_series    _series (a small integer), _key (SHA-256 of the tags), the tags,
  *                                  of which each text has an index
  *                <table>_rows      _series, time[, order], fields; primary key in that order;
- *                                  a hypertable, or partitioned by day
+ *                                  a hypertable, or partitioned by time
  *   SERIES       <table>_1min_rows _series, time, newest, rows, and per number _count, _sum, _min,
  *                                  _max, _last, per counter also _increase and _span (seconds);
- *                                  by day as well; _5min_rows, _1h_rows and _1d_rows are tables,
+ *                                  by time as well; _5min_rows, _1h_rows and _1d_rows are tables,
  *                                  or views of continuous aggregates: maintenance/continuous.h
  *   LOG          <table>_rows      after the time also _nanos, what its microseconds leave out
  *   STATE        <table>_rows      _key, the declared columns
@@ -21,6 +21,7 @@
 #include "base/strbuf.h"
 #include "schema/server.h"
 #include "store/catalog.h"
+#include "store/retention_age.h"
 #include "store/rollup_parts.h"
 
 /* The index on a tag holds shorter texts only: a page's third is the most that any could. */
@@ -35,7 +36,7 @@ uint16_t schema_part_type(const struct tally_column *column, enum schema_part pa
  * lines. */
 bool schema_has_nanos(const struct stored_table *stored);
 
-/* Tables that are partitioned by day: the rows and the minutes, not those of a STATE. */
+/* Tables that are partitioned by time: the rows and the minutes, not those of a STATE. */
 bool schema_is_partitioned(const struct stored_table *stored, enum schema_level level);
 /* Whether a column stands in <table>_rows; else in <table>_series. */
 bool schema_in_rows(const struct stored_table *stored, uint32_t c);
@@ -57,9 +58,10 @@ struct schema_where {
 	const char *views; /* the schema where the views are */
 	struct catalog *catalog;
 	bool make;
-	bool doubt;           /* the catalog may be wrong: look at the tables themselves */
-	int64_t now;          /* for the first partitions */
-	bool *views_reported; /* that one cannot be created; NULL: log it each time */
+	bool doubt;               /* the catalog may be wrong: look at the tables themselves */
+	int64_t now;              /* for the first partitions */
+	struct retention_age age; /* for how wide they are */
+	bool *views_reported;     /* that one cannot be created; NULL: log it each time */
 };
 int schema_ensure(struct pg_connection *pg, const struct schema_where *where,
 		  const struct tally_table *table, const struct stored_table **ret_stored);

@@ -8,7 +8,7 @@
 #include "pg/pg_connection.h"
 
 enum server_mode {
-	SERVER_PLAIN,  /* PostgreSQL: daily partitions */
+	SERVER_PLAIN,  /* PostgreSQL: native partitions */
 	SERVER_APACHE, /* TimescaleDB's Apache edition: hypertables */
 	SERVER_TSL,    /* TimescaleDB: also compression */
 };

@@ -468,7 +468,8 @@ int transfer_write_database(struct store *store, int fd)
 	to.where = (struct schema_where){.server = &store->server,
 					 .views = store->config->schema,
 					 .catalog = &store->catalog,
-					 .make = true};
+					 .make = true,
+					 .age = store_age(store->config)};
 	const struct transfer_writer writer = {.reader = transfer_read_database(&to.database),
 					       .catalog = &store->catalog,
 					       .self = &to,
