@@ -53,6 +53,22 @@ static void write_sample(struct fixture *f, int64_t time)
 	fixture_write(f, batch);
 }
 
+static void more_partitions_than_plans_are_kept_for_are_named(void **state)
+{
+	struct fixture *f = *state;
+	if (f->store->server.mode != SERVER_PLAIN)
+		skip();
+	write_sample(f, T0);
+	fixture_sql(f,
+		    "SELECT @@make_partitions('samples_rows', now() - interval '30 days', now())");
+	status(f);
+	assert_null(strstr(said, "planned anew"));
+	fixture_sql(f,
+		    "SELECT @@make_partitions('samples_rows', now() - interval '50 days', now())");
+	status(f);
+	assert_said("samples_rows (55): more than 40 partitions or chunks");
+}
+
 /* All is well. */
 static void begin(struct fixture *f)
 {
@@ -202,6 +218,7 @@ int main(void)
 		STATUS_TEST(dropped_objects_are_an_error_until_migrated),
 		STATUS_TEST(a_view_that_cannot_be_made_fails_the_migration),
 		STATUS_TEST(missing_migrations_are_an_error),
+		STATUS_TEST(more_partitions_than_plans_are_kept_for_are_named),
 		STATUS_TEST(a_job_of_the_database_that_fails_is_said_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

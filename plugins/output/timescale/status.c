@@ -50,7 +50,7 @@ static int status_list(struct status *status, const char *sql)
 static int status_server(struct status *status)
 {
 	static const char *const lacks[] = {
-		[SERVER_PLAIN] = "lacks: hypertables (daily partitions instead), compression",
+		[SERVER_PLAIN] = "lacks: hypertables (native partitions instead), compression",
 		[SERVER_APACHE] = "lacks: compression",
 		[SERVER_TSL] = "lacks: nothing",
 	};
@@ -123,6 +123,19 @@ static int status_tables(struct status *status)
 		"m) t cross join lateral (select %s) z order by name",
 		size);
 	return status_list(status, sql);
+}
+
+/* As readers.c looks when it connects. */
+static int status_partitions(struct status *status)
+{
+	return status_list(
+		status,
+		"select '', string_agg(relname || ' (' || n || ')', ', ' order by relname) || "
+		"': more than 40 partitions or chunks, so each question is planned anew "
+		"(docs/performance.md, Plans that are kept)' from (select c.relname, count(*) as n "
+		"from pg_inherits i join pg_class c on c.oid = i.inhparent where c.relkind <> 'I' "
+		"and c.relnamespace = 'tally'::regnamespace group by c.oid, c.relname having "
+		"count(*) > 40) p having count(*) > 0");
 }
 
 /* The whole database, with what others keep in it. */
@@ -265,6 +278,8 @@ static int status_details(struct status *status, const struct tally_table *const
 	int r = status_size(status);
 	if (r == 0)
 		r = status_tables(status);
+	if (r == 0)
+		r = status_partitions(status);
 	if (r == 0)
 		r = schema_load_catalog(status->pg, &store->catalog);
 	for (; r == 0 && tables && *tables; tables++)
