@@ -223,6 +223,49 @@ static void series_of_one_id_or_of_several_come_in_the_order_of_their_groups(voi
 	assert_order(f, &query, "zb za yb ya xb ");
 }
 
+/* Two sets that take turns, with values that occur twice, that are empty, long or NULL, or that no
+ * row has. */
+static void many_alternatives_match_what_a_few_do(void **state)
+{
+	static const char *const groups[] = {"host", "container_id"};
+	static const struct tally_select raw[] = {{"host", TALLY_RAW, 0},
+						  {"container_id", TALLY_RAW, 0}};
+	static const char *const ids_asked[] = {"no", "a",  "",  "aa", "b", "a",
+						"bb", NULL, "B", "c",  "d", "e"};
+	static const char *const hosts_asked[] = {"x", "y", NULL, "x ", "no", "",
+						  "y", "a", "b",  "c",  "d",  "e"};
+	struct tally_filter filters[24];
+	struct fixture *f = *state;
+	for (uint32_t i = 0; i < 24; i++) {
+		const char *text = i % 2 ? hosts_asked[i / 2] : ids_asked[i / 2];
+		filters[i] = (struct tally_filter){i % 2 ? "host" : "container_id",
+						   TALLY_EQUALS,
+						   0,
+						   {.text = text,
+						    .len = text ? (uint32_t)strlen(text) : 0,
+						    .set = text != NULL}};
+	}
+	write_sample_of(f, "z", "b", 1);
+	write_sample_of(f, "y", "a", 2);
+	write_sample_of(f, "x", "b", 3);
+	write_sample_of(f, "x", "q", 4);
+	struct tally_query query = query_of("samples", &last, 1);
+	query.group_by = groups;
+	query.n_group_by = 2;
+	query.filters = filters;
+	query.n_filters = 24;
+	assert_order(f, &query, "xb ya ");
+	struct tally_query rows = query_of("samples", raw, 2);
+	rows.filters = filters;
+	rows.n_filters = 24;
+	assert_order(f, &rows, "xb ya ");
+	/* Bound anew by the next query of the same shape. */
+	filters[2].value = (struct tally_cell){.text = "q", .len = 1, .set = 1};
+	filters[10].value = filters[2].value;
+	for (int i = 0; i < READERS_N; i++)
+		assert_order(f, &query, "xb xq ");
+}
+
 static void rows_without_tags_look_for_their_series_once(void **state)
 {
 	struct fixture *f = *state;
@@ -254,6 +297,7 @@ int main(void)
 		STORE_TEST(what_another_program_writes_is_known_at_once),
 		STORE_TEST(queries_of_almost_the_same_shape_have_statements_of_their_own),
 		STORE_TEST(series_of_one_id_or_of_several_come_in_the_order_of_their_groups),
+		STORE_TEST(many_alternatives_match_what_a_few_do),
 		STORE_TEST(rows_without_tags_look_for_their_series_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,12 +16,19 @@
 /* How many rows back a counter's last sample is searched. */
 enum { AGGREGATE_BASELINE_ROWS = 16 };
 
+static void aggregate_bind_filters(const struct aggregate *a, uint32_t role,
+				   sqlite3_stmt *statement)
+{
+	condition_bind(statement, a->bound,
+		       role == STATEMENT_SERIES ? BOUND_QUERY_TAGS : BOUND_QUERY_FIELDS);
+}
+
 /* One that is there from a query like this. */
 static bool aggregate_borrow(struct aggregate *a, uint32_t role, sqlite3_stmt **ret)
 {
 	*ret = reader_borrow(a->reader, role);
 	if (*ret)
-		condition_bind(*ret, a->bound);
+		aggregate_bind_filters(a, role, *ret);
 	return *ret != NULL;
 }
 
@@ -30,7 +37,7 @@ static int aggregate_prepare(struct aggregate *a, uint32_t role, sqlite3_str *sq
 {
 	int r = reader_prepare(a->reader, role, sql, ret);
 	if (r == 0)
-		condition_bind(*ret, a->bound);
+		aggregate_bind_filters(a, role, *ret);
 	return r;
 }
 

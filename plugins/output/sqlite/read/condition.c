@@ -1,5 +1,6 @@
 /*
- * EQUALS filters on one column become one IN (…), everything else its own term.  Text is matched by
+ * EQUALS filters on one column become one IN (…), or a set (condition_set.h), everything else its
+ * own term.  Text is matched by
  * functions of ours, since SQL's own (LIKE, GLOB, substr) follow other rules than the API promises.
  * PREFIX, CONTAINS and GLOB mean the same in timescale's store, which says them in SQL.  Values are
  * always parameters; only names, quoted by %w, become part of a statement's text.
@@ -13,6 +14,7 @@
 #include "schema/schema.h"
 #include "base/json_chars.h"
 #include "base/text_match.h"
+#include "read/condition_set.h"
 
 /* ---- Matching ------------------------------------------------------------------ */
 
@@ -73,6 +75,8 @@ int condition_register(struct tally_ctx *ctx, sqlite3 *db)
 		code = sqlite3_create_function(db, functions[i].name, 2, flags,
 					       (void *)(uintptr_t)&functions[i], condition_call,
 					       NULL, NULL);
+	if (code == SQLITE_OK)
+		code = condition_register_set(db);
 	return code == SQLITE_OK ? 0 : database_fail(ctx, db);
 }
 
@@ -133,6 +137,10 @@ static void condition_equals(sqlite3_str *sql, const struct bound_query *bound, 
 {
 	uint16_t column = bound->filter[first];
 	const struct tally_column *c = &bound->stored->table.columns[column];
+	if (condition_is_set(bound, first)) {
+		sqlite3_str_appendf(sql, "tally_among(%s\"%w\", ?%u)", alias, c->name, first + 1);
+		return;
+	}
 	sqlite3_str_appendf(sql, c->role == TALLY_TAG ? SCHEMA_KEY : "%s\"%w\"", alias, c->name);
 	sqlite3_str_appendf(sql, " IN (?%u", first + 1);
 	for (uint32_t i = first + 1; i < bound->query->n_filters; i++)
@@ -160,12 +168,23 @@ void condition_append(sqlite3_str *sql, const struct bound_query *bound, unsigne
 	}
 }
 
-void condition_bind(sqlite3_stmt *statement, const struct bound_query *bound)
+void condition_bind(sqlite3_stmt *statement, const struct bound_query *bound, unsigned sides)
 {
 	/* A statement about one side only may use fewer parameters than there are filters. */
-	int n = sqlite3_bind_parameter_count(statement);
-	for (uint32_t i = 0; i < bound->query->n_filters && (int)i < n; i++)
-		bind_cell(statement, (int)i + 1,
-			  bound->stored->table.columns[bound->filter[i]].type,
-			  &bound->query->filters[i].value);
+	int n = sqlite3_bind_parameter_count(statement), set = -1;
+	for (uint32_t i = 0; i < bound->query->n_filters && (int)i < n; i++) {
+		uint16_t column = bound->filter[i];
+		const struct tally_column *c = &bound->stored->table.columns[column];
+		if (!(sides & (c->role == TALLY_TAG ? BOUND_QUERY_TAGS : BOUND_QUERY_FIELDS)))
+			continue;
+		/* The first one of a set has all of it. */
+		if (column == set && bound_query_is_equals(bound, i, column))
+			continue;
+		if (condition_is_set(bound, i)) {
+			set = column;
+			condition_bind_set(statement, (int)i + 1, bound, i);
+		} else {
+			bind_cell(statement, (int)i + 1, c->type, &bound->query->filters[i].value);
+		}
+	}
 }

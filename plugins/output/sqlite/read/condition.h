@@ -19,6 +19,7 @@ int condition_register(struct tally_ctx *ctx, sqlite3 *db);
  * ("s." and "r."; "" for a plain table). */
 void condition_append(sqlite3_str *sql, const struct bound_query *bound, unsigned sides,
 		      const char *tags, const char *fields);
-void condition_bind(sqlite3_stmt *statement, const struct bound_query *bound);
+/* The values of filters on columns of these sides. */
+void condition_bind(sqlite3_stmt *statement, const struct bound_query *bound, unsigned sides);
 
 #endif

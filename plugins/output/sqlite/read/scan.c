@@ -111,6 +111,12 @@ static void scan_append_order(const struct scan *scan, sqlite3_str *sql)
 	}
 }
 
+/* Whose filters are the page's: those on tags have found a single series already. */
+static unsigned scan_sides(const struct scan *scan)
+{
+	return (scan->single ? 0 : BOUND_QUERY_TAGS) | BOUND_QUERY_FIELDS;
+}
+
 static int scan_make_page(struct scan *scan, uint32_t role)
 {
 	const struct bound_query *bound = scan->bound;
@@ -126,8 +132,7 @@ static int scan_make_page(struct scan *scan, uint32_t role)
 	if (scan->single)
 		sqlite3_str_appendf(sql, " AND s._series = ?%d",
 				    CONDITION_FREE(bound) + SCAN_SERIES);
-	condition_append(sql, bound, (scan->single ? 0 : BOUND_QUERY_TAGS) | BOUND_QUERY_FIELDS,
-			 state ? "" : "s.", state ? "" : "r.");
+	condition_append(sql, bound, scan_sides(scan), state ? "" : "s.", state ? "" : "r.");
 	if (query->after && query->n_after)
 		scan_append_after(sql, bound, scan->newest_first);
 	scan_append_order(scan, sql);
@@ -151,7 +156,7 @@ static int scan_prepare_page(struct scan *scan)
 	int r = scan->page ? 0 : scan_make_page(scan, role);
 	if (r < 0)
 		return r;
-	condition_bind(scan->page, bound);
+	condition_bind(scan->page, bound, scan_sides(scan));
 	if (scan->single)
 		sqlite3_bind_int64(scan->page, CONDITION_FREE(bound) + SCAN_SERIES, scan->series);
 	for (uint32_t i = 0; i < query->n_after; i++)
@@ -177,7 +182,7 @@ static int scan_find_series(struct scan *scan)
 	int r = series ? 0 : scan_make_find(scan, &series);
 	if (r < 0)
 		return r;
-	condition_bind(series, scan->bound);
+	condition_bind(series, scan->bound, BOUND_QUERY_TAGS);
 	scan->single = true;
 	r = database_step(scan->reader->ctx, series);
 	if (r > 0) {
@@ -213,7 +218,7 @@ static int scan_prepare_edge(struct scan *scan)
 	scan->edge = reader_borrow(scan->reader, role);
 	int r = scan->edge ? 0 : scan_make_edge(scan, role);
 	if (r == 0)
-		condition_bind(scan->edge, scan->bound);
+		condition_bind(scan->edge, scan->bound, BOUND_QUERY_TAGS);
 	return r;
 }
 
