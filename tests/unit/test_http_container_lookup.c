@@ -46,6 +46,13 @@ static void expect_id(void **state, const char *target, unsigned number)
 	http_free(&answer);
 }
 
+static void expect_text(void **state, const char *target, const char *member, const char *text)
+{
+	struct http_answer answer = http_ok(state, target);
+	assert_string_equal(json_string_value(json_object_get(answer.json, member)), text);
+	http_free(&answer);
+}
+
 static void the_one_that_runs_is_found_behind_however_many_are_gone(void **state)
 {
 	for (unsigned i = 0; i < MANY; i++)
@@ -66,20 +73,55 @@ static void of_many_that_are_gone_the_newest_is_meant(void **state)
 	http_expect_problem(*state, "/api/v1/containers/000000", 409, NULL, "fits several");
 }
 
-static void a_rare_name_costs_one_query(void **state)
+static unsigned queries_for(void **state, const char *target)
+{
+	struct http_fixture *fixture = *state;
+	unsigned before = fake_store_queries(fixture->store);
+	struct http_answer answer = http_ok(state, target);
+	http_free(&answer);
+	return fake_store_queries(fixture->store) - before;
+}
+
+#define ID_64 "abe4567890123456789012345678901234567890123456789012345678901234"
+
+static void the_query_that_finds_one_has_its_row_too(void **state)
 {
 	struct http_fixture *fixture = *state;
 	http_add_container(fixture, "alpha", "abc", "web", "gone");
 	http_add_container(fixture, "alpha", "abd", "web", "running");
+	http_add_container(fixture, "alpha", ID_64, "db", "gone");
 	http_start(fixture);
-	struct http_answer answer = http_ok(state, "/api/v1/containers/web");
-	http_free(&answer);
-	unsigned before = fake_store_queries(fixture->store);
-	answer = http_ok(state, "/api/v1/containers/web");
-	http_free(&answer);
-	unsigned after = fake_store_queries(fixture->store);
-	/* One to find it, one for its row, one for its readings. */
-	assert_int_equal(after - before, 3);
+	queries_for(state, "/api/v1/containers/web"); /* also which tables there are */
+	/* One to find it, and one for its readings. */
+	assert_int_equal(queries_for(state, "/api/v1/containers/web"), 2);
+	/* It may be a name. */
+	assert_int_equal(queries_for(state, "/api/v1/containers/abd"), 3);
+	/* What is gone has no readings. */
+	assert_int_equal(queries_for(state, "/api/v1/containers/" ID_64), 1);
+	assert_int_equal(queries_for(state, "/api/v1/containers/web/stats?from=now-5m"), 2);
+}
+
+static void the_row_is_the_same_however_it_was_found(void **state)
+{
+	struct http_fixture *fixture = *state;
+	http_add_container(fixture, "alpha", ID_64, "web", "running");
+	http_add_container(fixture, "beta", "abf", "old", "gone");
+	http_add_container(fixture, "beta", "aaf", "old", "gone");
+	http_add_container(fixture, "alpha", "aae", "twin", "running");
+	http_add_container(fixture, "beta", "aaf1", "twin", "running");
+	http_start(fixture);
+	struct http_answer by_name = http_ok(state, "/api/v1/containers/web");
+	struct http_answer by_id = http_ok(state, "/api/v1/containers/" ID_64);
+	struct http_answer by_begin = http_ok(state, "/api/v1/containers/abe");
+	assert_string_equal(by_name.body, by_id.body);
+	assert_string_equal(by_name.body, by_begin.body);
+	http_free(&by_name);
+	http_free(&by_id);
+	http_free(&by_begin);
+	expect_text(state, "/api/v1/containers/twin?host=beta", "container_id", "aaf1");
+	expect_text(state, "/api/v1/containers/abf", "name", "old");
+	http_expect_problem(*state, "/api/v1/containers/twin", 409, NULL, "fits several");
+	http_expect_problem(*state, "/api/v1/containers/none", 404, NULL, "there is no container");
 }
 
 static void add_readings(struct http_fixture *fixture)
@@ -106,7 +148,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_one_that_runs_is_found_behind_however_many_are_gone),
 		TEST(of_many_that_are_gone_the_newest_is_meant),
-		TEST(a_rare_name_costs_one_query),
+		TEST(the_query_that_finds_one_has_its_row_too),
+		TEST(the_row_is_the_same_however_it_was_found),
 		TEST(where_names_come_from_readings_the_newest_is_meant_too),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

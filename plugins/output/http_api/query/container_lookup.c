@@ -5,6 +5,9 @@
  * A name may have belonged to many containers, one after the other.  Those that still exist win,
  * then the newest of those that are gone; if more than one is left, the answer is a 409 that lists
  * a few of them, because guessing would show the readings of the wrong one.
+ *
+ * Who shows the container itself gets its row from the same query, wherever only one that exists
+ * fits: a round trip less.
  */
 #include "query/container_lookup.h"
 
@@ -27,7 +30,9 @@ struct search {
 	struct context *context;
 	const struct tally_table *table;
 	const struct tally_column *host, *id, *name, *gone;
-	bool state; /* of container_info; else names are taken from the readings */
+	bool state;               /* of container_info; else names are taken from the readings */
+	bool like_id;             /* the word may be one, or its beginning */
+	struct result_set *whole; /* where a row with all its columns goes; NULL: not wanted */
 };
 
 static bool search_learn(struct search *search, const struct tally_table *table)
@@ -94,23 +99,30 @@ struct attempt {
 	const char *word;
 };
 
-static int attempt_run(const struct attempt *attempt, enum find_which which, struct result_set *ret)
+static void attempt_filter(const struct attempt *attempt, enum find_which which,
+			   struct query *query)
 {
 	static const struct tally_cell none = {.set = 0};
 	const struct search *search = attempt->search;
-	struct query query;
 	const char *host = target_param(search->context->target, "host");
+	query_text(query, attempt->column, attempt->match, attempt->word);
+	if (host)
+		query_text(query, search->host, TALLY_EQUALS, host);
+	if (which == FIND_EXISTING)
+		query_filter(query, search->gone, TALLY_IS_NULL, &none);
+}
+
+static int attempt_run(const struct attempt *attempt, enum find_which which, struct result_set *ret)
+{
+	const struct search *search = attempt->search;
+	struct query query;
 	query_init(&query, search->context, search->table);
 	query.spec.limit = FIND_LIMIT;
 	if (search->state)
 		select_state(search, which == FIND_NEWEST ? TALLY_LAST : TALLY_RAW, &query);
 	else
 		select_readings(search, &query);
-	query_text(&query, attempt->column, attempt->match, attempt->word);
-	if (host)
-		query_text(&query, search->host, TALLY_EQUALS, host);
-	if (which == FIND_EXISTING)
-		query_filter(&query, search->gone, TALLY_IS_NULL, &none);
+	attempt_filter(attempt, which, &query);
 	return query_run(&query, ret);
 }
 
@@ -227,17 +239,56 @@ static int choose(const struct search *search, const struct result_set *rows, co
 	return 1;
 }
 
+/* Whether one that exists, or whose whole id this is, can be asked for with all its columns.  Of a
+ * name that may be the beginning of an id, most often there is none. */
+static bool attempt_may_be_whole(const struct attempt *attempt)
+{
+	const struct search *search = attempt->search;
+	return search->whole && search->state && search->gone &&
+	       !(search->like_id && attempt->column == search->name);
+}
+
+/* 1: exactly one container exists that it can mean, so whatever is gone does not matter; its row is
+ * in search->whole.  0: it is not as simple as that. */
+static int attempt_whole(const struct attempt *attempt, struct container *ret)
+{
+	const struct search *search = attempt->search;
+	const struct tally_column *columns = search->table->columns;
+	bool by_id = attempt->column == search->id && attempt->match == TALLY_EQUALS;
+	struct query query;
+	query_init(&query, search->context, search->table);
+	query.bounded = true;
+	query.spec.limit = 2;
+	for (uint32_t i = 1; i < search->table->n_columns && i < RESULT_SET_MAX_COLUMNS; i++)
+		query_select(&query, &columns[i], TALLY_RAW);
+	attempt_filter(attempt, by_id ? FIND_ANY : FIND_EXISTING, &query);
+	result_set_done(search->whole);
+	int r = query_run(&query, search->whole);
+	if (r < 0 || search->whole->n_rows != 1) {
+		result_set_cut(search->whole, 0);
+		return r;
+	}
+	const struct tally_cell *row = result_set_row(search->whole, 0);
+	copy_cell(ret->host, &row[search->host - columns]);
+	copy_cell(ret->id, &row[search->id - columns]);
+	copy_cell(ret->name, &row[search->name - columns]);
+	return 1;
+}
+
 static int try_match(const struct search *search, const struct tally_column *column, uint32_t match,
 		     const char *word, struct container *ret, const char *parameter)
 {
 	const struct attempt attempt = {search, column, match, word};
-	struct result_set rows auto_result_set;
-	int r = attempt_find(&attempt, &rows);
+	struct result_set rows auto_result_set = {.n_rows = 0};
+	int r = attempt_may_be_whole(&attempt) ? attempt_whole(&attempt, ret) : 0;
+	if (r != 0)
+		return r;
+	r = attempt_find(&attempt, &rows);
 	return r < 0 ? r : choose(search, &rows, word, parameter, ret);
 }
 
-int container_find(struct context *context, const char *word, const char *parameter,
-		   struct container *ret)
+static int find(struct context *context, const char *word, const char *parameter,
+		struct result_set *whole, struct container *ret)
 {
 	struct search search;
 	int r = search_open(&search, context);
@@ -245,6 +296,8 @@ int container_find(struct context *context, const char *word, const char *parame
 		return r;
 	/* A name may look like an id; then both are tried. */
 	bool id = *word && word[strspn(word, "0123456789abcdef")] == '\0';
+	search.like_id = id;
+	search.whole = whole;
 	if (search.table && id && strlen(word) == FIND_ID_LENGTH)
 		r = try_match(&search, search.id, TALLY_EQUALS, word, ret, parameter);
 	if (search.table && r == 0)
@@ -257,4 +310,17 @@ int container_find(struct context *context, const char *word, const char *parame
 	return response_problem(context->builder, 404, parameter,
 				"there is no container \"%s\"%s%.64s%s", word,
 				host ? " on host \"" : "", host ? host : "", host ? "\"" : "");
+}
+
+int container_find(struct context *context, const char *word, const char *parameter,
+		   struct container *ret)
+{
+	return find(context, word, parameter, NULL, ret);
+}
+
+int container_find_row(struct context *context, const char *word, struct container *ret,
+		       struct result_set *ret_row)
+{
+	result_set_init(ret_row, 0);
+	return find(context, word, NULL, ret_row, ret);
 }

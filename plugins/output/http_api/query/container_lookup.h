@@ -17,4 +17,10 @@ struct container {
 int container_find(struct context *context, const char *word, const char *parameter,
 		   struct container *ret);
 
+/* The same of a word in the path.  ret_row: its row of container_info, with the time and all
+ * columns in their order, texts bounded; or none, where finding it took more than that.  Owes
+ * result_set_done(), also on failure. */
+int container_find_row(struct context *context, const char *word, struct container *ret,
+		       struct result_set *ret_row);
+
 #endif

@@ -1,6 +1,7 @@
 /*
  * /api/v1/containers: what there is, with its newest readings.  On a worker's thread; two queries,
- * one for the page of containers and one for the readings of those on it.
+ * one for the page of containers and one for the readings of those on it.  Of a single container
+ * the first is the one that finds it.
  *
  * Readings are asked for by the ids of the page, not joined by the store: they lie in another
  * table, which is a series and may be on other terms (rollups, retention) than the state of
@@ -233,35 +234,38 @@ int containers_list(struct context *context)
 	return 0;
 }
 
-static int write_one(struct context *context, const struct tally_table *table,
-		     const struct container *container)
+/* These two are the key. */
+static int read_one(const struct container_page *page, const struct container *container,
+		    struct result_set *ret)
 {
-	struct result_set rows auto_result_set = {.n_rows = 0};
-	struct latest latest auto_latest = {.n = 0};
-	struct container_page page;
 	struct query query;
-	container_page_open(&page, context, table);
-	container_page_ask(&page, &query);
-	query.spec.limit = 1; /* these two are the key */
-	query_text(&query, table_column(table, "container_id"), TALLY_EQUALS, container->id);
-	query_text(&query, table_column(table, "host"), TALLY_EQUALS, container->host);
-	int r = query_run(&query, &rows);
-	if (r == 0)
-		r = read_stats(&page, &rows, rows.n_rows, &latest);
+	container_page_ask(page, &query);
+	query.spec.limit = 1;
+	query_text(&query, table_column(page->table, "container_id"), TALLY_EQUALS, container->id);
+	query_text(&query, table_column(page->table, "host"), TALLY_EQUALS, container->host);
+	return query_run(&query, ret);
+}
+
+static int write_one(const struct container_page *page, const struct result_set *rows)
+{
+	struct latest latest auto_latest = {.n = 0};
+	int r = read_stats(page, rows, rows->n_rows, &latest);
 	if (r < 0)
 		return r;
-	if (rows.n_rows == 0)
-		return response_problem(context->builder, 404, NULL, "there is no container \"%s\"",
-					context->segment);
-	write_container(&page, &latest, rows.types, result_set_row(&rows, 0));
+	if (rows->n_rows == 0)
+		return response_problem(page->context->builder, 404, NULL,
+					"there is no container \"%s\"", page->context->segment);
+	write_container(page, &latest, rows->types, result_set_row(rows, 0));
 	return 0;
 }
 
 int containers_one(struct context *context)
 {
+	struct result_set rows auto_result_set = {.n_rows = 0};
 	struct container container;
+	struct container_page page;
 	const struct tally_table *table;
-	int r = container_find(context, context->segment, NULL, &container);
+	int r = container_find_row(context, context->segment, &container, &rows);
 	if (r == 0)
 		r = context_table(context, "container_info", &table);
 	if (r < 0)
@@ -271,7 +275,12 @@ int containers_one(struct context *context)
 					"the store has no table container_info; the readings of "
 					"this container are under "
 					"its /stats");
-	return write_one(context, table, &container);
+	container_page_open(&page, context, table);
+	if (rows.n_rows == 0) {
+		result_set_done(&rows);
+		r = read_one(&page, &container, &rows);
+	}
+	return r < 0 ? r : write_one(&page, &rows);
 }
 
 int containers_stats(struct context *context)
