@@ -47,7 +47,7 @@ struct dispatch {
 
 struct dispatch_fetch_job {
 	struct wait_list *wait_list;
-	const struct fetch *fetch;
+	struct fetch *fetch;
 };
 
 static bool dispatch_abandoned(const void *arg)
@@ -58,7 +58,7 @@ static bool dispatch_abandoned(const void *arg)
 
 /* In a worker: asks the store.  It uses the first request's target and deadline; the reference of
  * the fetch keeps that request alive even if its connection is gone. */
-static struct response *dispatch_fetch(struct dispatch *dispatch, const struct fetch *fetch)
+static struct response *dispatch_fetch(struct dispatch *dispatch, struct fetch *fetch)
 {
 	const struct request *request = fetch->source;
 	const struct dispatch_fetch_job on = {dispatch->wait_list, fetch};

@@ -20,6 +20,7 @@ struct fetch {
 	char *key;              /* in the cache; NULL: the answer is not shared */
 	int64_t started;        /* monotonic */
 	unsigned generation;    /* of its class when it began; guarded by the cache's lock */
+	int64_t looked;         /* clock_monotonic(): whether the client has left */
 	bool finished;
 	bool stale;             /* result is a stale one, since the store failed */
 	bool from_shared_cache; /* result comes from there: to the client a hit */

@@ -21,6 +21,8 @@
 #include "base/clock.h"
 #include "base/condition.h"
 
+static const int64_t wait_list_look_every = 10 * CLOCK_MS; /* whether a client has left */
+
 struct wait_list {
 	struct tally_ctx *ctx;
 	wait_list_fetch_fn *run_fetch;
@@ -33,6 +35,7 @@ struct wait_list {
 	struct request *first, *last; /* suspended, by `until`; their connections hold references */
 	uint32_t n_waiting;           /* of them for the store: not delayed ones */
 	bool closed;
+	int64_t watched; /* until when the watcher sleeps, as far as it knows */
 	pthread_t watcher, *workers;
 	uint32_t n_workers;
 };
@@ -50,7 +53,8 @@ static void wait_list_insert(struct wait_list *wait_list, struct request *reques
 	request->next = before ? before->next : wait_list->first;
 	*(before ? &before->next : &wait_list->first) = request;
 	*(request->next ? &request->next->previous : &wait_list->last) = request;
-	if (wait_list->first == request)
+	/* It need not be woken for each that comes and goes before the time that it waits for. */
+	if (request->until < wait_list->watched)
 		pthread_cond_signal(&wait_list->deadline);
 	wait_list->n_waiting += request->fetch != NULL;
 	tally_gauge(wait_list->ctx, HTTP_IN_FLIGHT, wait_list->n_waiting);
@@ -99,6 +103,7 @@ int wait_list_queue(struct wait_list *wait_list, struct fetch *fetch, struct req
 	if (r == 0) {
 		if (request)
 			wait_list_suspend(wait_list, fetch, request, connection);
+		fetch->looked = clock_monotonic();
 		fetch->next_job = NULL;
 		*wait_list->jobs_end = fetch_keep(fetch);
 		wait_list->jobs_end = &fetch->next_job;
@@ -165,11 +170,23 @@ static bool wait_list_nobody_waits(const struct wait_list *wait_list, const stru
 	return wait_list->closed || (!fetch->waiters && !fetch->key);
 }
 
-bool wait_list_is_abandoned(struct wait_list *wait_list, const struct fetch *fetch)
+/* A store asks at the start of each query, and when it has rows; most are done before it matters,
+ * so the client's socket is looked at only now and then. */
+static bool wait_list_looks(struct fetch *fetch)
+{
+	int64_t now = clock_monotonic();
+	if (now - fetch->looked < wait_list_look_every)
+		return false;
+	fetch->looked = now;
+	return true;
+}
+
+bool wait_list_is_abandoned(struct wait_list *wait_list, struct fetch *fetch)
 {
 	pthread_mutex_lock(&wait_list->lock);
-	bool abandoned = wait_list_nobody_waits(wait_list, fetch) ||
-			 (!fetch->key && wait_list_has_left(fetch->waiters));
+	bool abandoned =
+		wait_list_nobody_waits(wait_list, fetch) ||
+		(!fetch->key && wait_list_looks(fetch) && wait_list_has_left(fetch->waiters));
 	pthread_mutex_unlock(&wait_list->lock);
 	return abandoned;
 }
@@ -264,6 +281,7 @@ static void *wait_list_watch(void *arg)
 	pthread_mutex_lock(&wait_list->lock);
 	while (!wait_list->closed) {
 		int64_t next = wait_list->first ? wait_list->first->until : INT64_MAX;
+		wait_list->watched = next;
 		if (next > tally_monotonic(wait_list->ctx)) {
 			condition_wait(&wait_list->deadline, &wait_list->lock, next);
 		} else {
@@ -303,6 +321,7 @@ int wait_list_open(struct tally_ctx *ctx, uint32_t n_workers, uint32_t jobs_max,
 	wait_list->arg = arg;
 	wait_list->jobs_max = jobs_max;
 	wait_list->jobs_end = &wait_list->jobs;
+	wait_list->watched = INT64_MAX;
 	pthread_mutex_init(&wait_list->lock, NULL);
 	pthread_cond_init(&wait_list->job, NULL);
 	pthread_cond_init(&wait_list->deadline, NULL);

@@ -44,7 +44,7 @@ int wait_list_delay(struct wait_list *wait_list, struct request *request,
 
 /* True once nobody needs the result: it would not be cached, and no request waits for it, or its
  * client has closed the connection. */
-bool wait_list_is_abandoned(struct wait_list *wait_list, const struct fetch *fetch);
+bool wait_list_is_abandoned(struct wait_list *wait_list, struct fetch *fetch);
 
 /* Answers all waiting requests with 503 and returns when no worker runs any more; then
  * wait_list_free().
