@@ -52,7 +52,9 @@ size_t json_chars_plain(const char *text, size_t len)
 
 bool json_chars_are_odd(const char *text, size_t len)
 {
-	const char *end = text + len, *at = text;
+	const char *end = text + len, *at = memchr(text, '\\', len);
+	if (!at)
+		return false;
 	while ((at = memmem(at, (size_t)(end - at), "\\u", 2)) != NULL && end - at >= ESCAPE) {
 		if (at[2] == 'd' || at[2] == 'D' || memcmp(at + 2, "0000", 4) == 0)
 			return true;

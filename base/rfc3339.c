@@ -140,11 +140,17 @@ static int fraction_digits(int64_t fraction)
 	return fraction % 1000 == 0 ? 6 : 9;
 }
 
-static char *put_digits(char *at, int n, int64_t value)
+static char *put_two(char *at, unsigned value)
 {
-	for (int i = n - 1; i >= 0; i--, value /= 10)
+	at[0] = (char)('0' + value / 10);
+	at[1] = (char)('0' + value % 10);
+	return at + 2;
+}
+
+static void put_nine(char *at, uint32_t value)
+{
+	for (int i = 8; i >= 0; i--, value /= 10)
 		at[i] = (char)('0' + value % 10);
-	return at + n;
 }
 
 /* The other way round than days_of(): four centuries have 146,097 days. */
@@ -156,11 +162,12 @@ static char *put_date(char *at, int64_t days)
 	int64_t month = (5 * day + 2) / 153;
 	day -= (153 * month + 2) / 5;
 	year += century * 400 + (month > 9);
-	at = put_digits(at, 4, year);
+	at = put_two(at, (unsigned)year / 100);
+	at = put_two(at, (unsigned)year % 100);
 	*at++ = '-';
-	at = put_digits(at, 2, month > 9 ? month - 9 : month + 3);
+	at = put_two(at, (unsigned)(month > 9 ? month - 9 : month + 3));
 	*at++ = '-';
-	return put_digits(at, 2, day + 1);
+	return put_two(at, (unsigned)day + 1);
 }
 
 size_t rfc3339_format(int64_t ns, char ret[RFC3339_SIZE])
@@ -171,18 +178,19 @@ size_t rfc3339_format(int64_t ns, char ret[RFC3339_SIZE])
 		seconds--;
 	}
 	/* Before 1970 both round downwards. */
-	int64_t days = seconds / 86400 - (seconds % 86400 < 0), rest = seconds - days * 86400;
+	int64_t days = seconds / 86400 - (seconds % 86400 < 0);
+	unsigned rest = (unsigned)(seconds - days * 86400);
 	char *at = put_date(ret, days);
 	*at++ = 'T';
-	at = put_digits(at, 2, rest / 3600);
+	at = put_two(at, rest / 3600);
 	*at++ = ':';
-	at = put_digits(at, 2, rest / 60 % 60);
+	at = put_two(at, rest / 60 % 60);
 	*at++ = ':';
-	at = put_digits(at, 2, rest % 60);
+	at = put_two(at, rest % 60);
 	int digits = fraction_digits(fraction);
 	if (digits) {
 		*at = '.';
-		put_digits(at + 1, 9, fraction);
+		put_nine(at + 1, (uint32_t)fraction);
 		at += 1 + digits;
 	}
 	*at++ = 'Z';

@@ -134,21 +134,32 @@ static int result_set_copy_bounded(struct result_set *rows, uint16_t type, struc
 	return result_set_copy_text(rows, cell);
 }
 
-static int result_set_copy_texts(struct result_set *rows, struct tally_cell *cells, size_t n)
+/* Of one column of the rows. */
+static int result_set_copy_column(struct result_set *rows, struct tally_cell *cells, uint32_t n,
+				  uint16_t type)
 {
-	for (size_t i = 0; i < n; i++) {
-		uint16_t type = rows->types[i % rows->n_columns];
-		if (!cells[i].set || (type != TALLY_TEXT && type != TALLY_JSON))
+	for (uint32_t i = 0; i < n; i++, cells += rows->n_columns) {
+		if (!cells->set)
 			continue;
-		int r = rows->bounded && cells[i].len > JSON_TRIM_STRING
-				? result_set_copy_bounded(rows, type, &cells[i])
-				: result_set_copy_text(rows, &cells[i]);
+		int r = rows->bounded && cells->len > JSON_TRIM_STRING
+				? result_set_copy_bounded(rows, type, cells)
+				: result_set_copy_text(rows, cells);
 		if (r < 0) {
-			cells[i].set = 0;
+			cells->set = 0;
 			return r;
 		}
 	}
 	return 0;
+}
+
+/* Most columns are numbers, which are not looked at. */
+static int result_set_copy_texts(struct result_set *rows, struct tally_cell *cells, uint32_t n)
+{
+	int r = 0;
+	for (uint32_t c = 0; r == 0 && c < rows->n_columns; c++)
+		if (rows->types[c] == TALLY_TEXT || rows->types[c] == TALLY_JSON)
+			r = result_set_copy_column(rows, cells + c, n, rows->types[c]);
+	return r;
 }
 
 int result_set_add(struct result_set *rows, const struct tally_batch *batch)
@@ -168,7 +179,7 @@ int result_set_add(struct result_set *rows, const struct tally_batch *batch)
 	struct tally_cell *cells = rows->cells + (size_t)rows->n_rows * rows->n_columns;
 	memcpy(cells, batch->cells, n * sizeof(*cells));
 	/* Rows count only once their texts are copied: until then the cells are the store's. */
-	r = result_set_copy_texts(rows, cells, n);
+	r = result_set_copy_texts(rows, cells, batch->n_rows);
 	if (r < 0)
 		return r;
 	rows->n_rows += batch->n_rows;
