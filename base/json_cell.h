@@ -8,4 +8,15 @@
 
 void json_write_cell(struct json_writer *json, uint16_t type, const struct tally_cell *cell);
 
+/* A member of an object whose value is a cell of a row; said once for all rows. */
+struct json_member {
+	const char *name; /* needs no escape, such as a column's */
+	uint16_t len, type, cell;
+};
+
+struct json_member json_member_of(const char *name, uint16_t type, uint32_t cell);
+/* Into an object that has begun. */
+void json_write_members(struct json_writer *json, const struct json_member *members, uint32_t n,
+			const struct tally_cell *row);
+
 #endif

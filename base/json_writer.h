@@ -48,6 +48,10 @@ void json_write_time(struct json_writer *json, int64_t ns);         /* RFC 3339,
  * Server-Sent Events end at the first newline; else as a string. */
 void json_write_json(struct json_writer *json, const char *text, size_t len);
 
+/* Room for len bytes behind what there is, for who writes them, commas included, and then adds to
+ * json->len.  NULL: they do not fit; that is an error only for who needs all of them. */
+char *json_writer_room(struct json_writer *json, size_t len);
+
 /* As they are, outside of the grammar: separators of NDJSON, and other formats altogether. */
 void json_write_raw(struct json_writer *json, const char *bytes, size_t len);
 

@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include "base/json_reader.h"
 #include "base/json_real.h"
+#include "base/json_cell.h"
 #include "base/json_writer.h"
 #include <math.h>
 #include <stdio.h>
@@ -245,6 +246,80 @@ static void the_bound_holds_and_the_error_sticks(void **state)
 	json_writer_done(&json);
 }
 
+/* Of one row by its members, and cell by cell. */
+static void write_both(struct json_writer *by_members, struct json_writer *by_cells)
+{
+	static const char labels[] = "{\"a\":\t1}", odd[] = "a \"quote\"";
+	const struct tally_cell row[] = {
+		{.i = 1767268800 * INT64_C(1000000000) + 5, .set = 1},
+		{.i = INT64_MIN, .set = 1},
+		{.set = 0},
+		{.f = -0.1, .set = 1},
+		{.f = 1e300, .set = 1},
+		{.f = (double)INFINITY, .set = 1},
+		{.i = 1, .set = 1},
+		{.text = labels, .len = sizeof(labels) - 1, .set = 1},
+		{.text = odd, .len = sizeof(odd) - 1, .set = 1},
+		{.text = "", .len = 0, .set = 1},
+	};
+	static const uint16_t types[] = {TALLY_TIME, TALLY_INT,  TALLY_INT,  TALLY_REAL,
+					 TALLY_REAL, TALLY_REAL, TALLY_BOOL, TALLY_JSON,
+					 TALLY_TEXT, TALLY_TEXT};
+	enum { CELLS = sizeof(row) / sizeof(*row) };
+	struct json_member members[CELLS];
+	for (uint32_t i = 0; i < CELLS; i++)
+		members[i] = json_member_of("name", types[i], i);
+	json_begin_object(by_members);
+	json_write_members(by_members, members, CELLS, row);
+	json_end_object(by_members);
+	json_begin_object(by_cells);
+	for (uint32_t i = 0; i < CELLS; i++) {
+		json_write_key(by_cells, "name");
+		json_write_cell(by_cells, types[i], &row[i]);
+	}
+	json_end_object(by_cells);
+}
+
+static void members_are_names_and_cells(void **state)
+{
+	(void)state;
+	for (int way = 0; way < 6; way++) {
+		struct json_writer by_members, by_cells;
+		json_writer_init(&by_members, 1 << 20);
+		json_writer_init(&by_cells, 1 << 20);
+		by_members.ints_as_text = by_cells.ints_as_text = way % 2;
+		by_members.times = by_cells.times = (enum json_times)(way / 2);
+		write_both(&by_members, &by_cells);
+		assert_int_equal(by_members.error, 0);
+		assert_int_equal(by_members.len, by_cells.len);
+		assert_memory_equal(by_members.data, by_cells.data, by_cells.len);
+		json_writer_done(&by_members);
+		json_writer_done(&by_cells);
+	}
+}
+
+static void members_fill_their_bound_to_its_end(void **state)
+{
+	struct json_writer whole, other;
+	(void)state;
+	json_writer_init(&whole, 1 << 20);
+	json_writer_init(&other, 1 << 20);
+	write_both(&whole, &other);
+	json_writer_done(&other);
+	for (int less = 0; less < 2; less++) {
+		struct json_writer exact;
+		json_writer_init(&exact, whole.len - (size_t)less);
+		json_writer_init(&other, 1 << 20);
+		write_both(&exact, &other);
+		assert_int_equal(exact.error, less ? -E2BIG : 0);
+		if (!less)
+			assert_memory_equal(exact.data, whole.data, whole.len);
+		json_writer_done(&exact);
+		json_writer_done(&other);
+	}
+	json_writer_done(&whole);
+}
+
 static void what_is_json_is_told_from_what_is_not(void **state)
 {
 	(void)state;
@@ -310,6 +385,8 @@ int main(void)
 		cmocka_unit_test(json_is_embedded_only_if_it_is_json),
 		cmocka_unit_test(embedded_json_stays_on_one_line),
 		cmocka_unit_test(the_bound_holds_and_the_error_sticks),
+		cmocka_unit_test(members_are_names_and_cells),
+		cmocka_unit_test(members_fill_their_bound_to_its_end),
 		cmocka_unit_test(what_is_json_is_told_from_what_is_not),
 		cmocka_unit_test(nesting_has_an_end),
 		cmocka_unit_test(what_may_not_be_in_a_string_is_seen_at_each_place),

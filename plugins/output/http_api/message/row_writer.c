@@ -45,18 +45,14 @@ bool list_is_csv(enum list_format format)
 void row_writer_add(struct row_writer *records, const char *name, uint16_t type, uint32_t cell)
 {
 	if (records->n < ROW_WRITER_MAX_COLUMNS)
-		records->columns[records->n++] = (struct row_writer_column){
-			.name = name, .type = type, .cell = (uint16_t)cell};
+		records->columns[records->n++] = json_member_of(name, type, cell);
 }
 
 static void write_object(const struct row_writer *records, struct json_writer *json,
 			 const struct tally_cell *row)
 {
 	json_begin_object(json);
-	for (uint32_t i = 0; i < records->n; i++) {
-		json_write_name(json, records->columns[i].name);
-		json_write_cell(json, records->columns[i].type, &row[records->columns[i].cell]);
-	}
+	json_write_members(json, records->columns, records->n, row);
 	json_end_object(json);
 }
 
@@ -100,7 +96,7 @@ void row_writer_write(const struct row_writer *records, struct response_builder 
 		return;
 	}
 	for (uint32_t i = 0; i < records->n; i++) {
-		const struct row_writer_column *column = &records->columns[i];
+		const struct json_member *column = &records->columns[i];
 		if (i)
 			json_write_raw(out, ",", 1);
 		csv_write_cell(out, column->type, &row[column->cell],

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <tallyd/plugin.h>
 
+#include "base/json_cell.h"
 #include "message/arguments.h"
 #include "message/response_builder.h"
 
@@ -33,15 +34,10 @@ enum list_format { LIST_JSON, LIST_NDJSON, LIST_CSV, LIST_CSV_SAFE /* for spread
 enum list_format list_format_of(const struct arguments *args);
 bool list_is_csv(enum list_format format);
 
-struct row_writer_column {
-	const char *name;
-	uint16_t type, cell;
-};
-
 struct row_writer {
 	enum list_format format;
 	uint32_t n; /* 0: the columns are not known, and there are no rows */
-	struct row_writer_column columns[ROW_WRITER_MAX_COLUMNS];
+	struct json_member columns[ROW_WRITER_MAX_COLUMNS];
 };
 
 /* cell: where in a row the column stands. */

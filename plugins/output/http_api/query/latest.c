@@ -84,6 +84,15 @@ static bool latest_is_sorted(const struct latest *latest, struct result_set *row
 	return true;
 }
 
+static void latest_name(struct latest *latest)
+{
+	latest->members[0] = json_member_of("time", TALLY_TIME, LATEST_TIME);
+	for (uint32_t i = 0; i < latest->fields.n; i++)
+		latest->members[1 + i] =
+			json_member_of(latest->fields.columns[i]->name,
+				       latest->rows.types[LATEST_FIELDS + i], LATEST_FIELDS + i);
+}
+
 /* latest->order: rows sorted, without older ones of the same container. */
 static int latest_sort(struct context *context, struct latest *latest)
 {
@@ -105,6 +114,7 @@ static int latest_sort(struct context *context, struct latest *latest)
 		latest->order[n++] = latest->order[i];
 	}
 	latest->n = n;
+	latest_name(latest);
 	return 0;
 }
 
@@ -210,13 +220,7 @@ const struct tally_cell *latest_find(const struct latest *latest, const struct t
 void latest_write_fields(const struct latest *latest, const struct tally_cell *row,
 			 struct json_writer *json)
 {
-	json_write_key(json, "time");
-	json_write_time(json, row[LATEST_TIME].i);
-	for (uint32_t i = 0; i < latest->fields.n; i++) {
-		json_write_name(json, latest->fields.columns[i]->name);
-		json_write_cell(json, latest->rows.types[LATEST_FIELDS + i],
-				&row[LATEST_FIELDS + i]);
-	}
+	json_write_members(json, latest->members, 1 + latest->fields.n, row);
 }
 
 int latest_time(struct context *context, int64_t *ret_time, bool *ret_found)

@@ -2,6 +2,7 @@
 #ifndef TALLYD_HTTP_LATEST_H
 #define TALLYD_HTTP_LATEST_H
 
+#include "base/json_cell.h"
 #include "query/fields.h"
 
 struct latest {
@@ -9,6 +10,7 @@ struct latest {
 	struct result_set rows; /* time, host, container_id, name, fields */
 	uint32_t *order;        /* rows by host and id, each container once */
 	uint32_t n;
+	struct json_member members[1 + FIELDS_MAX]; /* "time" and the fields, once there are rows */
 };
 
 enum { LATEST_TIME, LATEST_HOST, LATEST_ID, LATEST_NAME, LATEST_FIELDS };

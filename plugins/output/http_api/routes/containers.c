@@ -30,9 +30,11 @@ struct container_page {
 	const struct tally_table *table;
 	const struct tally_column *columns[RESULT_SET_MAX_COLUMNS]; /* shown, after the time */
 	uint32_t n_columns;
-	uint32_t host, id, state;           /* where in a row; 0: not there */
-	bool shown[RESULT_SET_MAX_COLUMNS]; /* columns of the table */
-	bool stats;                         /* the readings are shown, too */
+	uint32_t host, id, state;                           /* where in a row; 0: not there */
+	bool shown[RESULT_SET_MAX_COLUMNS];                 /* columns of the table */
+	bool stats;                                         /* the readings are shown, too */
+	struct json_member members[RESULT_SET_MAX_COLUMNS]; /* what is shown of a row */
+	uint32_t n_members;
 };
 
 /* All columns of the table are shown, whatever a later revision of it adds; only three are looked
@@ -101,27 +103,31 @@ static void write_stats(const struct latest *latest, const struct tally_cell *st
 	json_end_object(json);
 }
 
+/* Once the rows are there, which say what types they have. */
+static void container_page_name(struct container_page *page, const struct result_set *rows)
+{
+	page->n_members = 0;
+	for (uint32_t i = 0; rows->n_rows && i <= page->n_columns; i++) {
+		const struct tally_column *column = i ? page->columns[i - 1] : page->table->columns;
+		if (page->shown[column - page->table->columns])
+			page->members[page->n_members++] =
+				i ? json_member_of(column->name, rows->types[i], i)
+				  : json_member_of("time", TALLY_TIME, 0);
+	}
+}
+
 /* `stats` is there, null without readings, unless fields= leaves it out, so that a client need not
  * ask for its presence.
  */
 static void write_container(const struct container_page *page, const struct latest *latest,
-			    uint16_t const *types, const struct tally_cell *row)
+			    const struct tally_cell *row)
 {
 	struct json_writer *json = &page->context->builder->body;
 	const struct tally_cell *stats = NULL;
 	if (page->stats && has_stats(page, row))
 		stats = latest_find(latest, &row[page->host], &row[page->id]);
 	json_begin_object(json);
-	if (page->shown[0]) {
-		json_write_key(json, "time");
-		json_write_cell(json, TALLY_TIME, &row[0]);
-	}
-	for (uint32_t i = 0; i < page->n_columns; i++) {
-		if (!page->shown[page->columns[i] - page->table->columns])
-			continue;
-		json_write_name(json, page->columns[i]->name);
-		json_write_cell(json, types[1 + i], &row[1 + i]);
-	}
+	json_write_members(json, page->members, page->n_members, row);
 	if (page->stats)
 		write_stats(latest, stats, json);
 	json_end_object(json);
@@ -228,8 +234,9 @@ int containers_list(struct context *context)
 	if (r < 0)
 		return r;
 	begin_list(context, &paging, &latest);
+	container_page_name(&page, &rows);
 	for (uint32_t i = 0; i < paging_rows(&paging, &rows); i++)
-		write_container(&page, &latest, rows.types, result_set_row(&rows, i));
+		write_container(&page, &latest, result_set_row(&rows, i));
 	paging_finish(&paging, context, &rows, page.columns);
 	return 0;
 }
@@ -246,7 +253,7 @@ static int read_one(const struct container_page *page, const struct container *c
 	return query_run(&query, ret);
 }
 
-static int write_one(const struct container_page *page, const struct result_set *rows)
+static int write_one(struct container_page *page, const struct result_set *rows)
 {
 	struct latest latest auto_latest = {.n = 0};
 	int r = read_stats(page, rows, rows->n_rows, &latest);
@@ -255,7 +262,8 @@ static int write_one(const struct container_page *page, const struct result_set 
 	if (rows->n_rows == 0)
 		return response_problem(page->context->builder, 404, NULL,
 					"there is no container \"%s\"", page->context->segment);
-	write_container(page, &latest, rows->types, result_set_row(rows, 0));
+	container_page_name(page, rows);
+	write_container(page, &latest, result_set_row(rows, 0));
 	return 0;
 }
 
