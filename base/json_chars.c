@@ -34,18 +34,65 @@ static uint64_t not_plain(const char *text)
 	       high;
 }
 
+/* The bytes of a text that is shorter than eight, each at least once, and nothing else. */
+static bool short_is_plain(const char *text, size_t len)
+{
+	char word[sizeof(uint64_t)];
+	if (len >= 4) {
+		memcpy(word, text, 4);
+		memcpy(word + 4, text + len - 4, 4);
+	} else {
+		memset(word, text[0], sizeof(word));
+		word[1] = text[len / 2];
+		word[2] = text[len - 1];
+	}
+	return not_plain(word) == 0;
+}
+
+/* Sixteen at once, as compilers know how to on any machine. */
+typedef signed char json_chars_block __attribute__((vector_size(16)));
+
+static bool block_is_plain(const char *text)
+{
+	json_chars_block bytes;
+	uint64_t found[2];
+	memcpy(&bytes, text, sizeof(bytes));
+	/* What is not ASCII is negative. */
+	const json_chars_block odd = (bytes < 0x20) | (bytes == '"') | (bytes == '\\');
+	memcpy(found, &odd, sizeof(found));
+	return (found[0] | found[1]) == 0;
+}
+
 size_t json_chars_plain(const char *text, size_t len)
 {
 	size_t run = 0;
+	while (len - run >= sizeof(json_chars_block) && block_is_plain(text + run))
+		run += sizeof(json_chars_block);
 	for (; len - run >= sizeof(uint64_t); run += sizeof(uint64_t)) {
 		uint64_t found = not_plain(text + run);
 		if (found)
 			return run + (size_t)__builtin_ctzll(found) / 8;
 	}
 	/* The rest, together with bytes that are known to be plain. */
-	if (run > 0 && not_plain(text + len - sizeof(uint64_t)) == 0)
+	if (run == len || (run > 0 && not_plain(text + len - sizeof(uint64_t)) == 0) ||
+	    (run == 0 && short_is_plain(text, len)))
 		return len;
 	while (run < len && is_plain((unsigned char)text[run]))
+		run++;
+	return run;
+}
+
+size_t json_chars_before_control(const char *text, size_t len)
+{
+	const uint64_t each = UINT64_C(0x0101010101010101), high = each * 0x80;
+	size_t run = 0;
+	for (; len - run >= sizeof(uint64_t); run += sizeof(uint64_t)) {
+		uint64_t bytes;
+		memcpy(&bytes, text + run, sizeof(bytes));
+		if ((bytes - each * 0x20) & ~bytes & high)
+			break;
+	}
+	while (run < len && (unsigned char)text[run] >= 0x20)
 		run++;
 	return run;
 }

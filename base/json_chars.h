@@ -13,6 +13,9 @@
 /* How many bytes from the start stand for themselves in a string: ASCII that needs no escape. */
 size_t json_chars_plain(const char *text, size_t len);
 
+/* How many bytes from the start are not control characters. */
+size_t json_chars_before_control(const char *text, size_t len);
+
 /* There is something to replace, perhaps. */
 bool json_chars_are_odd(const char *text, size_t len);
 

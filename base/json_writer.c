@@ -286,8 +286,10 @@ void json_write_name(struct json_writer *json, const char *name)
 /* Valid JSON has control characters between its tokens only, so a space stands for any of them. */
 static void json_copy_on_one_line(char *at, const char *text, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
-		at[i] = (unsigned char)text[i] < 0x20 ? ' ' : text[i];
+	memcpy(at, text, len);
+	for (size_t i = json_chars_before_control(at, len); i < len;
+	     i += json_chars_before_control(at + i, len - i))
+		at[i++] = ' ';
 }
 
 void json_write_json(struct json_writer *json, const char *text, size_t len)
