@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +26,7 @@
 #include "query/catalog_cache.h"
 #include "routes/endpoint.h"
 
-enum { DISPATCH_JOBS_PER_THREAD = 16 };
+enum { DISPATCH_JOBS_PER_THREAD = 16, DISPATCH_MOST_ROOM = 1 << 20 };
 
 /* How long a request waits for a new answer before it gets the stale one: long enough for a healthy
  * store, short enough that a page does not seem to hang. */
@@ -41,6 +42,7 @@ struct dispatch {
 	struct cache *cache;                             /* NULL: nothing is cached */
 	struct shared_cache *shared;                     /* behind it; NULL: none */
 	struct invalidation *invalidations[HTTP_LEVELS]; /* by what is published there */
+	atomic_uint sizes[ROUTES_MAX];                   /* of the last answer of each route */
 };
 
 /* ---- Fetches ------------------------------------------------------------- */
@@ -54,6 +56,20 @@ static bool dispatch_abandoned(const void *arg)
 {
 	const struct dispatch_fetch_job *on = arg;
 	return wait_list_is_abandoned(on->wait_list, on->fetch);
+}
+
+/* Room for as much as last time at once, since a body that grows is copied again and again. */
+static void dispatch_make_room(struct dispatch *dispatch, const struct request *request,
+			       struct json_writer *body)
+{
+	json_writer_room(body, dispatch->sizes[request->endpoint - endpoints]);
+}
+
+static void dispatch_note_size(struct dispatch *dispatch, const struct request *request,
+			       const struct json_writer *body)
+{
+	size_t len = body->len < DISPATCH_MOST_ROOM ? body->len : DISPATCH_MOST_ROOM;
+	dispatch->sizes[request->endpoint - endpoints] = (unsigned)len;
 }
 
 /* In a worker: asks the store.  It uses the first request's target and deadline; the reference of
@@ -70,7 +86,9 @@ static struct response *dispatch_fetch(struct dispatch *dispatch, struct fetch *
 	context.live = dispatch->live;
 	context.abandoned = dispatch_abandoned;
 	context.abandoned_arg = &on;
+	dispatch_make_room(dispatch, request, &builder.body);
 	endpoint_answer(request->endpoint, &context);
+	dispatch_note_size(dispatch, request, &builder.body);
 	/* What is cached gets its gzip form now, for clients that will ask for it later. */
 	struct response *response = response_create(&builder, tally_monotonic(dispatch->ctx),
 						    fetch->key || request->gzip);

@@ -197,18 +197,27 @@ const struct tally_cell *latest_row(const struct latest *latest, uint32_t i)
 	return result_set_row(&latest->rows, latest->order[i]);
 }
 
+static int latest_compare(const struct latest *latest, uint32_t i, const struct tally_cell *host,
+			  const struct tally_cell *id)
+{
+	const struct tally_cell *row = latest_row(latest, i);
+	int order = cell_compare(&row[LATEST_HOST], host);
+	return order ? order : cell_compare(&row[LATEST_ID], id);
+}
+
 const struct tally_cell *latest_find(const struct latest *latest, const struct tally_cell *host,
-				     const struct tally_cell *id)
+				     const struct tally_cell *id, uint32_t *guess)
 {
 	uint32_t low = 0, high = latest->n;
+	if (*guess < latest->n && latest_compare(latest, *guess, host, id) == 0)
+		return latest_row(latest, (*guess)++);
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
-		const struct tally_cell *row = latest_row(latest, middle);
-		int order = cell_compare(&row[LATEST_HOST], host);
-		if (order == 0)
-			order = cell_compare(&row[LATEST_ID], id);
-		if (order == 0)
-			return row;
+		int order = latest_compare(latest, middle, host, id);
+		if (order == 0) {
+			*guess = middle + 1;
+			return latest_row(latest, middle);
+		}
 		if (order < 0)
 			low = middle + 1;
 		else

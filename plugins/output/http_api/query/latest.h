@@ -27,9 +27,10 @@ int latest_read(struct context *context, const char *const *names, struct latest
 int latest_read_ids(struct context *context, const struct tally_cell *const *ids, uint32_t n,
 		    struct latest *ret);
 const struct tally_cell *latest_row(const struct latest *latest, uint32_t i); /* of latest->n */
-/* NULL: none. */
+/* NULL: none.  guess: which one it may be, since those of a list come in the same order; 0 at
+ * first. */
 const struct tally_cell *latest_find(const struct latest *latest, const struct tally_cell *host,
-				     const struct tally_cell *id);
+				     const struct tally_cell *id, uint32_t *guess);
 /* "time" and the fields, into an open object. */
 void latest_write_fields(const struct latest *latest, const struct tally_cell *row,
 			 struct json_writer *json);

@@ -35,6 +35,7 @@ struct container_page {
 	bool stats;                                         /* the readings are shown, too */
 	struct json_member members[RESULT_SET_MAX_COLUMNS]; /* what is shown of a row */
 	uint32_t n_members;
+	uint32_t guess; /* where the readings of the next are */
 };
 
 /* All columns of the table are shown, whatever a later revision of it adds; only three are looked
@@ -119,13 +120,13 @@ static void container_page_name(struct container_page *page, const struct result
 /* `stats` is there, null without readings, unless fields= leaves it out, so that a client need not
  * ask for its presence.
  */
-static void write_container(const struct container_page *page, const struct latest *latest,
+static void write_container(struct container_page *page, const struct latest *latest,
 			    const struct tally_cell *row)
 {
 	struct json_writer *json = &page->context->builder->body;
 	const struct tally_cell *stats = NULL;
 	if (page->stats && has_stats(page, row))
-		stats = latest_find(latest, &row[page->host], &row[page->id]);
+		stats = latest_find(latest, &row[page->host], &row[page->id], &page->guess);
 	json_begin_object(json);
 	json_write_members(json, page->members, page->n_members, row);
 	if (page->stats)
