@@ -29,20 +29,15 @@ enum { STEP_MOST_MONTHS = 120 };
 
 /* ---- Values -------------------------------------------------------------- */
 
-static int read_choice(struct context *context, const char *name, const char *choices,
-		       const char *text, int64_t *ret)
+static int refuse_choice(struct context *context, const char *name, const char *choices,
+			 const char *text)
 {
 	char word[64], list[256] = "", hint[96] = "";
 	unsigned best = SUGGEST_NEAR;
 	size_t len, written = 0;
-	int64_t place = 0;
-	for (const char *at = choices; *at; at += len + (at[len] == '|'), place++) {
+	for (const char *at = choices; *at; at += len + (at[len] == '|')) {
 		len = strcspn(at, "|");
 		snprintf(word, sizeof(word), "%.*s", (int)len, at);
-		if (strcmp(word, text) == 0) {
-			*ret = place;
-			return 0;
-		}
 		if (suggest_nearer(text, word, &best))
 			snprintf(hint, sizeof(hint), "; did you mean %s?", word);
 		if (written < sizeof(list))
@@ -51,6 +46,22 @@ static int read_choice(struct context *context, const char *name, const char *ch
 	}
 	return response_problem(context->builder, 400, name, "\"%s\" is none of %s%s", text, list,
 				hint);
+}
+
+static int read_choice(struct context *context, const char *name, const char *choices,
+		       const char *text, int64_t *ret)
+{
+	size_t wanted = strlen(text);
+	const char *at = choices;
+	for (int64_t place = 0; *at; place++) {
+		size_t len = (size_t)(strchrnul(at, '|') - at);
+		if (len == wanted && memcmp(at, text, len) == 0) {
+			*ret = place;
+			return 0;
+		}
+		at += len + (at[len] == '|');
+	}
+	return refuse_choice(context, name, choices, text);
 }
 
 /* "min,avg,max".  A word that is cut here is none of the choices in any case. */
