@@ -3,7 +3,7 @@
 #include "store/result_builder.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <string.h>
 
 enum { RESULT_BATCH_ROWS = 500 };
 
@@ -31,6 +31,16 @@ static void result_add(struct result *result, const struct tally_column *column,
 		own->unit = NULL;
 }
 
+/* Both together, cut off where there is no room. */
+static void result_name(struct result *result, const char *table, const char *suffix)
+{
+	size_t room = sizeof(result->name) - 1, n = strnlen(table, room);
+	memcpy(result->name, table, n);
+	size_t more = strnlen(suffix, room - n);
+	memcpy(result->name + n, suffix, more);
+	result->name[n + more] = '\0';
+}
+
 void result_init(struct result *result, struct tally_ctx *ctx, const struct bound_query *bound,
 		 const char *suffix, tally_rows_fn *rows, void *arg)
 {
@@ -41,7 +51,7 @@ void result_init(struct result *result, struct tally_ctx *ctx, const struct boun
 	result->arg = arg;
 	result->batch = NULL;
 	result->n_batches = 0;
-	snprintf(result->name, sizeof(result->name), "%s%s", table->name, suffix);
+	result_name(result, table->name, suffix);
 	result->table = (struct tally_table){.name = result->name,
 					     .help = table->help,
 					     .columns = result->columns,
@@ -89,16 +99,11 @@ int result_row(struct result *result, struct tally_cell **ret)
 	return 0;
 }
 
-int result_put(struct result *result, struct tally_cell *row, uint32_t column,
-	       const struct tally_cell *cell)
+int result_copy_text(struct result *result, struct tally_cell *cell)
 {
-	uint16_t type = result->columns[column].type;
-	row[column] = *cell;
-	if (!cell->set || (type != TALLY_TEXT && type != TALLY_JSON))
+	cell->text = tally_batch_copy(result->ctx, result->batch, cell->text, cell->len);
+	if (cell->text)
 		return 0;
-	row[column].text = tally_batch_copy(result->ctx, result->batch, cell->text, cell->len);
-	if (row[column].text)
-		return 0;
-	row[column].set = 0;
+	cell->set = 0;
 	return tally_fail(result->ctx, ENOMEM, "no memory");
 }

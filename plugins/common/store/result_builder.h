@@ -28,9 +28,18 @@ void result_done(struct result *result);
 
 /* A new row of NULLs, handing on the rows before it when there are enough. */
 int result_row(struct result *result, struct tally_cell **ret);
+/* Gives a cell of that row a copy of its text. */
+int result_copy_text(struct result *result, struct tally_cell *cell);
 /* Copies a cell, with its text, into that row. */
-int result_put(struct result *result, struct tally_cell *row, uint32_t column,
-	       const struct tally_cell *cell);
+static inline int result_put(struct result *result, struct tally_cell *row, uint32_t column,
+			     const struct tally_cell *cell)
+{
+	uint16_t type = result->columns[column].type;
+	row[column] = *cell;
+	return cell->set && (type == TALLY_TEXT || type == TALLY_JSON)
+		       ? result_copy_text(result, &row[column])
+		       : 0;
+}
 /* Hands on what is left. */
 int result_finish(struct result *result);
 

@@ -40,6 +40,7 @@ static sqlite3_stmt *statements_take(struct statements *statements, struct state
 {
 	statement->used = ++statements->clock;
 	statement->borrowed = true;
+	statements->borrowed[statements->n_borrowed++] = (uint8_t)(statement - statements->all);
 	return statement->prepared;
 }
 
@@ -74,21 +75,17 @@ int statements_prepare(struct statements *statements, struct tally_ctx *ctx, sql
 		return r;
 	}
 	statement->role = key->role;
+	statements->grew = true;
 	*ret = statements_take(statements, statement);
 	return 0;
 }
 
-void statements_give_back(struct statements *statements)
+/* How much they take is known only once they have run. */
+static void statements_shrink(struct statements *statements)
 {
 	int64_t bytes = 0;
 	for (int i = 0; i < STATEMENTS_MAX; i++) {
 		struct statement *statement = &statements->all[i];
-		if (statement->borrowed) {
-			sqlite3_reset(statement->prepared);
-			/* Texts that were bound are the query's, which ends. */
-			sqlite3_clear_bindings(statement->prepared);
-			statement->borrowed = false;
-		}
 		if (statement->prepared && !statement->bytes)
 			statement->bytes = sqlite3_stmt_status(statement->prepared,
 							       SQLITE_STMTSTATUS_MEMUSED, 0);
@@ -103,8 +100,24 @@ void statements_give_back(struct statements *statements)
 	}
 }
 
+void statements_give_back(struct statements *statements)
+{
+	while (statements->n_borrowed) {
+		uint8_t i = statements->borrowed[--statements->n_borrowed];
+		struct statement *statement = &statements->all[i];
+		sqlite3_reset(statement->prepared);
+		/* Texts that were bound are the query's, which ends. */
+		sqlite3_clear_bindings(statement->prepared);
+		statement->borrowed = false;
+	}
+	if (statements->grew)
+		statements_shrink(statements);
+	statements->grew = false;
+}
+
 void statements_done(struct statements *statements)
 {
 	for (int i = 0; i < STATEMENTS_MAX; i++)
 		statements_drop(&statements->all[i]);
+	statements->n_borrowed = 0;
 }

@@ -58,6 +58,9 @@ struct statement {
 
 struct statements {
 	struct statement all[STATEMENTS_MAX];
+	uint8_t borrowed[STATEMENTS_MAX]; /* which of all */
+	uint32_t n_borrowed;
+	bool grew; /* one was prepared since they were given back */
 	uint64_t clock;
 };
 
