@@ -40,12 +40,17 @@ int worker_start(struct worker *worker, const char *name, void (*run)(void *arg)
 	return -error;
 }
 
-void worker_stop(struct worker *worker)
+void worker_tell_to_stop(struct worker *worker)
 {
 	pthread_mutex_lock(&worker->lock);
 	atomic_store(&worker->stopping, true);
 	pthread_cond_signal(&worker->wake);
 	pthread_mutex_unlock(&worker->lock);
+}
+
+void worker_stop(struct worker *worker)
+{
+	worker_tell_to_stop(worker);
 	if (worker->running)
 		pthread_join(worker->thread, NULL);
 	worker->running = false;

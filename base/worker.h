@@ -40,6 +40,8 @@ void worker_done(struct worker *worker); /* also of one that never started */
 
 /* 0, or -EAGAIN: no thread could be had.  Runs once: worker_init() comes before another start. */
 int worker_start(struct worker *worker, const char *name, void (*run)(void *arg), void *arg);
+/* Tells it to stop, without waiting. */
+void worker_tell_to_stop(struct worker *worker);
 /* Tells it to stop, and waits until it has.  Nothing to do where there is no thread. */
 void worker_stop(struct worker *worker);
 

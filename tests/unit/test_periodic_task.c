@@ -66,6 +66,30 @@ static void after_a_failed_round_the_next_may_come_later(void **state)
 	fake_host_destroy(counted.host);
 }
 
+/* A round whose call somebody ends. */
+static int round_until_stopped(void *arg)
+{
+	struct task *task = arg;
+	WAIT_UNTIL(task_stopping(task));
+	return tally_fail(task->ctx, ECANCELED, "interrupted");
+}
+
+static void a_round_that_is_ended_by_stopping_is_no_failure(void **state)
+{
+	struct counted counted = {.host = fake_host_create("output.store")};
+	struct task task = task_of(&counted, 0);
+	(void)state;
+	task.run = round_until_stopped;
+	task.arg = &task;
+	task_tell_to_stop(&task); /* not started yet: nothing to do */
+	assert_int_equal(task_start(&task), 0);
+	task_tell_to_stop(&task);
+	task_stop(&task);
+	assert_int_equal(fake_host_metric(counted.host, ERRORS), 0);
+	assert_string_equal(fake_host_log(counted.host, TALLY_WARNING), "");
+	fake_host_destroy(counted.host);
+}
+
 static void a_sleeping_task_is_woken_to_stop(void **state)
 {
 	struct counted counted = {.host = fake_host_create("output.store")};
@@ -83,6 +107,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_failed_round_is_counted_and_logged_and_the_next_one_runs),
 		cmocka_unit_test(after_a_failed_round_the_next_may_come_later),
+		cmocka_unit_test(a_round_that_is_ended_by_stopping_is_no_failure),
 		cmocka_unit_test(a_sleeping_task_is_woken_to_stop),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -639,6 +639,36 @@ static void a_leader_that_fails_lets_another_lead(void **state)
 	assert_int_equal(fake_host_metric(f->host, METRIC_LEADER), 1);
 }
 
+/* Otherwise it would wait for the lock, ten minutes long. */
+static void stopping_does_not_wait_for_a_statement_of_the_maintenance(void **state)
+{
+	struct fixture *f = *state;
+	struct pg_connection other = {.ctx = f->ctx, .timeout = 10 * SECOND, .interrupt_fd = -1};
+	if (!backend_several())
+		skip();
+	write_hours(f, T0, 1);
+	backend_config.maintenance = true;
+	fixture_restart(f);
+	assert_int_equal(pg_open(&other, backend_config.conninfo,
+				 "begin; lock table tally.clock in access exclusive mode"),
+			 0);
+	worker_wake(&f->store->maintenance.task.worker);
+	WAIT_UNTIL(fixture_sql(f, "SELECT count(*) FROM pg_stat_activity WHERE application_name = "
+				  "'tallyd upkeep' AND wait_event_type = 'Lock' AND datname = "
+				  "current_database()") == 1);
+	int64_t failed = fake_host_metric(f->host, METRIC_UPKEEP_ERRORS);
+	f->plugin->stop(f->store);
+	assert_int_equal(PQtransactionStatus(other.conn), PQTRANS_INTRANS);
+	assert_int_equal(fake_host_metric(f->host, METRIC_UPKEEP_ERRORS), failed);
+	WAIT_UNTIL(fixture_sql(f, "SELECT count(*) FROM pg_stat_activity WHERE application_name = "
+				  "'tallyd upkeep' AND datname = current_database()") == 0);
+	pg_close(&other);
+	backend_config.maintenance = false;
+	assert_int_equal(f->plugin->start(f->store), 0);
+	maintenance_at(f, T0 + 2 * DAY);
+	assert_int_equal(count(f, "samples_1min"), 60);
+}
+
 int main(void)
 {
 #define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
@@ -648,6 +678,7 @@ int main(void)
 		STORE_TEST(a_late_row_for_a_deleted_day_spoils_no_rollup),
 		STORE_TEST(a_changed_retention_is_in_force_after_a_restart),
 		STORE_TEST(what_is_kept_long_stays_as_long_as_days),
+		STORE_TEST(stopping_does_not_wait_for_a_statement_of_the_maintenance),
 		STORE_TEST(
 			log_rows_are_deleted_after_retention_raw_and_states_long_after_they_are_gone),
 		STORE_TEST(old_chunks_are_compressed_and_still_answer_and_take_late_rows),

@@ -5,6 +5,7 @@
  */
 #include "store/periodic_task.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -16,7 +17,8 @@ static void task_main(void *arg)
 	while (worker_wait(&task->worker, clock_monotonic() + seconds * CLOCK_SECOND) !=
 	       WORKER_STOPPED) {
 		seconds = task->seconds;
-		if (task->run(task->arg) >= 0)
+		int r = task->run(task->arg);
+		if (r >= 0 || (r == -ECANCELED && task_stopping(task)))
 			continue;
 		if (task->failed_seconds)
 			seconds = task->failed_seconds;
@@ -35,6 +37,12 @@ int task_start(struct task *task)
 		return 0;
 	worker_done(&task->worker);
 	return tally_fail(task->ctx, -r, "cannot start the maintenance thread: %s", strerror(-r));
+}
+
+void task_tell_to_stop(struct task *task)
+{
+	if (task->running)
+		worker_tell_to_stop(&task->worker);
 }
 
 void task_stop(struct task *task)

@@ -24,6 +24,8 @@ struct task {
 };
 
 int task_start(struct task *task);
+/* Whoever then makes the round's calls fail with -ECANCELED ends it at once: that is no failure. */
+void task_tell_to_stop(struct task *task);
 void task_stop(struct task *task); /* waits for the round; fine if there is no thread */
 
 /* A long round calls this between its steps. */

@@ -17,6 +17,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include "base/clock.h"
 #include "maintenance/compression.h"
@@ -482,8 +483,14 @@ int maintenance_start(struct store *store)
 	return config->maintenance ? task_start(&maintenance->task) : 0;
 }
 
+/* A step may take ten seconds and compressing a chunk minutes, which nobody waits for who stops a
+ * daemon: what is under way is cancelled and rolled back, and done again by whoever leads next.
+ * The descriptor stays readable, see store_init(). */
 void maintenance_stop(struct store *store)
 {
+	task_tell_to_stop(&store->maintenance.task);
+	if (store->maintenance.task.running)
+		eventfd_write(store->interrupt_fd, 1);
 	task_stop(&store->maintenance.task);
 	step_size_free(&store->maintenance.step_sizes);
 	pg_close(&store->maintenance.pg);

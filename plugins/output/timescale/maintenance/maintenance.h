@@ -41,7 +41,7 @@ struct maintenance {
 };
 
 int maintenance_start(struct store *store);
-void maintenance_stop(struct store *store); /* waits for the transaction under way */
+void maintenance_stop(struct store *store); /* ends the transaction under way */
 
 /* One round of a struct store, on the caller's thread.  1: another daemon is the leader.  Also
  * called by tests. */
