@@ -122,6 +122,10 @@ def test_what_got_worse_is_told_once_in_the_worker_and_beside_the_api(tallyd, po
     judged = effects()[0]
     assert judged["change"] == image(first, 1, "", "")[5] and list(judged["measures"]) == ["cpu"]
     assert abs(judged["measures"]["cpu"]["difference"] - 20) < 1
+    found = {(row["host"], row["kind"], row["time"]): row["effect"] for row in worker.json("/api/v1/changes?order=asc")["data"]}
+    verdicts = {(host, kind): effect and effect["verdict"] for (host, kind, _), effect in found.items()}
+    assert verdicts == {("testhost", "image"): "better", ("elsewhere", "image"): None, ("testhost", "restart"): None}
+    assert {name: judged[name] for name in ("verdict", "window", "summary", "measures")} in found.values()
     worker.balanced()
     api.stop()
     worker.stop()

@@ -28,6 +28,9 @@ tallyd_unit_test(http_lists SOURCES unit/test_http_lists.c unit/http_fixture.c
 	${INPUTS}/docker_status/events_table.c
 	LIBRARIES http_api_objects)
 target_include_directories(test_http_lists PRIVATE ${INPUTS})
+tallyd_unit_test(http_changes SOURCES unit/test_http_changes.c unit/http_fixture.c
+	${INPUTS}/effects/effects_table.c LIBRARIES http_api_objects)
+target_include_directories(test_http_changes PRIVATE ${INPUTS})
 tallyd_unit_test(http_images SOURCES unit/test_http_images.c unit/http_fixture.c
 	${INPUTS}/docker_images/image_tables.c LIBRARIES http_api_objects)
 target_include_directories(test_http_images PRIVATE ${INPUTS})

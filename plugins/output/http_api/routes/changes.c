@@ -1,7 +1,8 @@
 /*
  * /api/v1/changes: what changed about services.  On a worker's thread; list_endpoint.c does the
- * list, effect.c what a change did.
+ * list, change_effects.c adds what was found of each, effect.c compares when it is asked for.
  */
+#include "routes/change_effects.h"
 #include "routes/endpoint.h"
 #include "routes/list_endpoint.h"
 
@@ -16,5 +17,6 @@ static const struct list changes_of_services = {"container_changes", change_filt
 
 int changes_list(struct context *context)
 {
-	return list_answer(context, &changes_of_services, NULL);
+	static const struct list_made effect = {"effect", change_effects_make};
+	return list_answer_with(context, &changes_of_services, &effect);
 }

@@ -137,9 +137,11 @@ int list_answer_nothing(struct context *context, const struct list *list,
 	return 0;
 }
 
-int list_answer(struct context *context, const struct list *list, const struct container *container)
+static int answer(struct context *context, const struct list *list,
+		  const struct container *container, const struct list_made *made)
 {
-	struct table_page page auto_table_page = {.context = context, .letter = letter_of(list)};
+	struct table_page page auto_table_page = {
+		.context = context, .letter = letter_of(list), .made = made};
 	struct log_search search auto_log_search = {.context = context};
 	int r = is_searched(list) ? log_search_read(context, &search) : 0;
 	if (r == 0)
@@ -155,5 +157,17 @@ int list_answer(struct context *context, const struct list *list, const struct c
 		r = log_context_is_wanted(&page);
 	if (r == 1)
 		r = log_context_read(&page);
+	if (r == 0 && made && page.made_shown)
+		r = made->make(&page);
 	return r < 0 ? r : table_page_write(&page);
+}
+
+int list_answer(struct context *context, const struct list *list, const struct container *container)
+{
+	return answer(context, list, container, NULL);
+}
+
+int list_answer_with(struct context *context, const struct list *list, const struct list_made *made)
+{
+	return answer(context, list, NULL, made);
 }

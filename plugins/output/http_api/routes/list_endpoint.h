@@ -12,6 +12,16 @@
 int list_answer(struct context *context, const struct list *list,
 		const struct container *container);
 
+/* A column of JSON that the table does not have, behind the others: its name, and what makes the
+ * cells of a page once its rows are read. */
+struct table_page;
+struct list_made {
+	const char *name;
+	int (*make)(struct table_page *page); /* 0, or a problem */
+};
+int list_answer_with(struct context *context, const struct list *list,
+		     const struct list_made *made);
+
 /* That empty list.  0, or a problem. */
 int list_answer_nothing(struct context *context, const struct list *list,
 			const struct container *container);

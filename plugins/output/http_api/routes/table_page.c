@@ -19,6 +19,8 @@ void table_page_done(struct table_page *page)
 	result_set_done(&page->rows);
 	result_set_done(&page->around);
 	free(page->lines);
+	free(page->made_cells);
+	arena_done(&page->made_texts);
 }
 
 void table_page_open(struct table_page *page)
@@ -35,7 +37,8 @@ int table_page_ask(struct table_page *page, struct query *ret)
 	query_init(ret, page->context, page->table);
 	for (uint32_t i = 0; i < page->n; i++)
 		query_select(ret, page->columns[i], TALLY_RAW);
-	return fields_read_shown(page->context, page->table, NULL, page->shown, NULL);
+	return fields_read_shown(page->context, page->table, page->made ? page->made->name : NULL,
+				 page->shown, &page->made_shown);
 }
 
 int table_page_run(struct table_page *page, struct query *query)
@@ -70,6 +73,18 @@ static void table_page_write_lines(const struct table_page *page, struct row_wri
 	}
 }
 
+/* The column that was made behind the others. */
+static void table_page_write_made(const struct table_page *page, struct row_writer *records)
+{
+	struct tally_cell row[RESULT_SET_MAX_COLUMNS + 1];
+	uint32_t n = 1 + page->n;
+	for (uint32_t i = 0; i < paging_rows(&page->paging, &page->rows); i++) {
+		memcpy(row, result_set_row(&page->rows, i), n * sizeof(*row));
+		row[n] = page->made_cells[i];
+		row_writer_write(records, page->context->builder, row);
+	}
+}
+
 static void table_page_write_rows(const struct table_page *page, struct row_writer *records)
 {
 	for (uint32_t i = 0; i < paging_rows(&page->paging, &page->rows); i++)
@@ -88,6 +103,8 @@ int table_page_write(const struct table_page *page)
 				       1 + i);
 	if (page->lines)
 		row_writer_add(&records, "context", TALLY_BOOL, 1 + page->n);
+	if (page->made_cells)
+		row_writer_add(&records, page->made->name, TALLY_JSON, 1 + page->n);
 	row_writer_open(&records, context->builder);
 	if (records.format == LIST_JSON)
 		paging_write_total(&page->paging, context);
@@ -101,6 +118,8 @@ int table_page_write(const struct table_page *page)
 	row_writer_begin(&records, context->builder);
 	if (page->lines)
 		table_page_write_lines(page, &records);
+	else if (page->made_cells)
+		table_page_write_made(page, &records);
 	else
 		table_page_write_rows(page, &records);
 	if (records.format != LIST_JSON)

@@ -18,6 +18,7 @@
 #ifndef TALLYD_HTTP_TABLE_PAGE_H
 #define TALLYD_HTTP_TABLE_PAGE_H
 
+#include "base/arena.h"
 #include "routes/list_endpoint.h"
 #include "query/paging.h"
 
@@ -43,9 +44,13 @@ struct table_page {
 	struct result_set rows;
 	struct table_page_line *lines; /* NULL: the rows are all there is to show */
 	uint32_t n_lines;
-	struct result_set around; /* rows of lines that are not among those of the page */
-	char letter;              /* of its rows in a stream's ids; 0: there is no stream of them */
-	bool searched;            /* the answer says whether it is complete */
+	struct result_set around;     /* rows of lines that are not among those of the page */
+	const struct list_made *made; /* NULL: no column is made */
+	bool made_shown;
+	struct tally_cell *made_cells; /* of each row; NULL until they are made */
+	struct arena made_texts;       /* of those cells */
+	char letter;   /* of its rows in a stream's ids; 0: there is no stream of them */
+	bool searched; /* the answer says whether it is complete */
 	/* Members of JSON before the rows; NULL: none but those above. */
 	void (*head)(struct context *context, const void *arg);
 	const void *head_arg;

@@ -3,6 +3,17 @@ import { bytes, dateTime, join, ms, NONE, shortId } from "./format";
 
 type Parts = Record<string, unknown> | null;
 
+export type Verdict = "worse" | "better" | "no difference" | "too little data";
+
+/** What `input.effects` found once the window after a change was over. */
+export interface Found {
+  verdict: Verdict;
+  window: number;
+  summary: string | null;
+  /** Those that are worse or better. */
+  measures: Record<string, { verdict: Verdict; unit: string; before: number; after: number; difference: number }> | null;
+}
+
 export interface Change {
   id: string;
   time: string;
@@ -14,6 +25,8 @@ export interface Change {
   name: string | null;
   before: Parts;
   after: Parts;
+  /** Null until it is judged; earlier versions did not say it. */
+  effect?: Found | null;
 }
 
 type Urgency = "ok" | "look" | "act";

@@ -1,13 +1,11 @@
 // What a change did: the API's verdict on each measure, with what it was before and is after.
 import type { ComponentChildren } from "preact";
 import { get, type Asked, useAsked } from "./api";
-import { type Change, kindOf, summaryOf } from "./change";
+import { type Change, type Found, kindOf, summaryOf, type Verdict } from "./change";
 import { bytes, dateTime, diskRate, duration, type Figure, join, ms, NONE, percent, plain, rate, since } from "./format";
 import { Num, Shown, Sign } from "./parts";
 import { linkTo, setQuery, useRoute } from "./route";
 import { Level, Template } from "./template";
-
-type Verdict = "worse" | "better" | "no difference" | "too little data";
 
 interface Side {
   n: number;
@@ -63,7 +61,7 @@ const WINDOWS: [string, string][] = [["5m", "5 min"], ["15m", "15 min"], ["1h", 
 const ORDER: Verdict[] = ["worse", "better", "no difference", "too little data"];
 const SHOWN = 5;
 
-const titleOf = (measure: Measure) => TITLES[measure.name] ?? measure.name;
+const titleOf = (measure: { name: string }) => TITLES[measure.name] ?? measure.name;
 
 const hourly = (f: Figure): Figure => (f.unit ? { ...f, unit: `${f.unit}/h` } : f);
 
@@ -79,11 +77,19 @@ function figureOf({ name, unit }: Measure): (x: number | null | undefined) => Fi
 
 // ---- In words
 
-/** "worse: memory, error lines; better: CPU". */
-export function verdictOf(effect: Effect): string {
-  const of = (verdict: Verdict) => effect.metrics.filter((measure) => measure.verdict === verdict).map(titleOf).join(", ");
+/** "worse: memory, error lines; better: CPU"; "": neither. */
+function saidOf(measures: { name: string; verdict: Verdict }[]): string {
+  const of = (verdict: Verdict) => measures.filter((measure) => measure.verdict === verdict).map(titleOf).join(", ");
   const said = (["worse", "better"] as const).map((verdict) => [verdict, of(verdict)]).filter(([, names]) => names);
-  if (said.length) return said.map(([verdict, names]) => `${verdict}: ${names}`).join("; ");
+  return said.map(([verdict, names]) => `${verdict}: ${names}`).join("; ");
+}
+
+/** Of what was judged by itself. */
+export const foundOf = (found: Found) => saidOf(Object.entries(found.measures ?? {}).map(([name, { verdict }]) => ({ name, verdict }))) || found.verdict;
+
+export function verdictOf(effect: Effect): string {
+  const said = saidOf(effect.metrics);
+  if (said) return said;
   if (effect.verdict !== "too little data") return effect.verdict;
   const after = (Date.now() - ms(effect.change.time)) / 1000;
   return after < effect.window ? `too little data yet (${duration(after)})` : "too little data";

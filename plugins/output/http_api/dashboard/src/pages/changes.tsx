@@ -2,9 +2,9 @@
 // did.  On a phone rows are boxes, which have lost the roles of a table's: so these are said.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { getAll, useAsked } from "../api";
-import { type Change, differences, KINDS, kindOf, rankOf, summaryOf } from "../change";
-import { EffectOf, Judged, useEffectOf, verdictOf } from "../effect";
-import { clock, dateTime, day, ms, NONE, plural, timeOf } from "../format";
+import { type Change, differences, type Found, KINDS, kindOf, rankOf, summaryOf } from "../change";
+import { EffectOf, foundOf, Judged, useEffectOf, verdictOf } from "../effect";
+import { clock, dateTime, day, duration, ms, NONE, plural, timeOf } from "../format";
 import { focusSearch, useKeys } from "../keys";
 import { CopyTable, Empty, Shown, Sign } from "../parts";
 import { linkTo, rangeOf, setQuery, useRoute } from "../route";
@@ -84,15 +84,16 @@ function useSeen() {
   return { box, seen };
 }
 
-function Verdict({ change, open }: { change: Change; open: boolean }) {
+/** As it was judged; what was not yet is compared now. */
+function Verdict({ change, found, open }: { change: Change; found: Found | null; open: boolean }) {
   const { box, seen } = useSeen();
-  const asked = useEffectOf(seen ? change.id : undefined, change);
+  const asked = useEffectOf(seen && !found ? change.id : undefined, change);
   const effect = asked.data;
   return (
     <td role="cell" ref={box} class="many">
       <button class="plain" aria-expanded={open} title="before and after" onClick={() => setQuery({ change: open ? undefined : change.id }, true)}>
         <span aria-hidden="true">{open ? "▾" : "▸"} </span>
-        {effect ? <Judged verdict={effect.verdict}>{verdictOf(effect)}</Judged> : asked.error ? <span class="dim">not compared</span> : <span class="dim">…</span>}
+        {found ? <span title={[found.summary, `${duration(found.window)} before and after`].filter(Boolean).join("\n")}><Judged verdict={found.verdict}>{foundOf(found)}</Judged></span> : effect ? <Judged verdict={effect.verdict}>{verdictOf(effect)}</Judged> : asked.error ? <span class="dim">not compared</span> : <span class="dim">…</span>}
       </button>
     </td>
   );
@@ -122,7 +123,7 @@ function Row({ moment, newDay, open }: { moment: Moment; newDay: boolean; open: 
         <td role="cell">{main.service ? <a href={linkTo("service", main.service, { change: main.id })}>{main.service}</a> : <span class="none">{NONE}</span>}</td>
         <td role="cell" class="many">{all.map((change) => <span key={change.id} class="change"><Sign kind={kindOf(change).urgency}>{kindOf(change).title}</Sign></span>)}</td>
         <td role="cell" class="many">{all.map((change) => <What key={change.id} change={change} />)}</td>
-        <Verdict change={main} open={open} />
+        <Verdict change={main} found={all.find((change) => change.effect)?.effect ?? null} open={open} />
         <td role="cell" class="wide-only">{main.container_id ? <a href={linkTo("container", main.name ?? main.container_id, { host: main.host, id: main.container_id, at: main.time, change: main.id })}>{main.name ?? main.container_id.slice(0, 12)}</a> : <span class="none">{NONE}</span>}</td>
         <td role="cell" class="wide-only">{main.host}</td>
       </tr>
