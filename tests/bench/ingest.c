@@ -5,6 +5,7 @@
  * as many connections.  TALLYD_TEST_CONNINFO says where.  Medians of RUNS that take turns, and of
  * the ratios of those that were neighbours.
  */
+#include <dirent.h>
 #include <dlfcn.h>
 #include <inttypes.h>
 #include <libpq-fe.h>
@@ -13,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "pipeline/batch.h"
 #include "pipeline/delivery.h"
@@ -79,6 +82,93 @@ static struct tally_batch *make_batch(uint32_t rows)
 		fill(batch_row(batch), i, time);
 	}
 	return batch;
+}
+
+/* ---- Processor time ------------------------------------------------------------ */
+
+/* Of a process, in ns, its children that have ended included; and its parent. */
+static int64_t spent_by(int pid, int *ret_parent)
+{
+	char path[64], line[1024], *at;
+	unsigned long long used[4] = {0};
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	FILE *file = fopen(path, "re");
+	at = file && fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
+	if (file)
+		fclose(file);
+	*ret_parent = 0;
+	if (!at || sscanf(at + 1, " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %llu %llu",
+			  ret_parent, &used[0], &used[1], &used[2], &used[3]) != 5)
+		return 0;
+	return (int64_t)(used[0] + used[1] + used[2] + used[3]) *
+	       (CLOCK_SECOND / sysconf(_SC_CLK_TCK));
+}
+
+/* The server's processes, by its first one. */
+static int64_t spent_by_server(int server)
+{
+	int parent = 0;
+	int64_t sum = spent_by(server, &parent);
+	DIR *proc = opendir("/proc");
+	for (struct dirent *entry; proc && (entry = readdir(proc));) {
+		int pid = (int)strtol(entry->d_name, NULL, 10);
+		int64_t used = pid > 0 ? spent_by(pid, &parent) : 0;
+		sum += pid > 0 && parent == server ? used : 0;
+	}
+	if (proc)
+		closedir(proc);
+	return sum;
+}
+
+static int server_pid(void)
+{
+	int parent = 0;
+	PGconn *conn = PQconnectdb(conninfo);
+	spent_by(PQbackendPID(conn), &parent);
+	PQfinish(conn);
+	return parent;
+}
+
+struct spent {
+	int64_t own, server;
+};
+
+static struct spent spent_now(int server)
+{
+	struct timespec own;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &own);
+	return (struct spent){own.tv_sec * CLOCK_SECOND + own.tv_nsec, spent_by_server(server)};
+}
+
+struct shape {
+	uint32_t rows, connections; /* rows of a transaction */
+	int64_t ns;
+	int server;
+};
+
+/* What a run found: rows a second, and processor time a row, in ns. */
+struct found {
+	double rate, own, server;
+};
+
+struct meter {
+	int64_t began;
+	struct spent before;
+	int server;
+};
+
+static struct meter meter_begin(const struct shape *shape)
+{
+	return (struct meter){clock_monotonic(), spent_now(shape->server), shape->server};
+}
+
+static struct found meter_end(const struct meter *meter, uint64_t rows)
+{
+	int64_t took = clock_monotonic() - meter->began;
+	struct spent after = spent_now(meter->server);
+	return (struct found){(double)rows * 1e9 / (double)took,
+			      (double)(after.own - meter->before.own) / (double)rows,
+			      (double)(after.server - meter->before.server) / (double)rows};
 }
 
 /* ---- Ours --------------------------------------------------------------------- */
@@ -173,25 +263,25 @@ static void stop(struct bench *bench)
 	fake_host_destroy(bench->hosts[1]);
 }
 
-static double run_ours(uint32_t rows, uint32_t connections, int64_t ns)
+static struct found run_ours(const struct shape *shape)
 {
 	struct bench bench = {0};
 	const struct router_source from = {.input = "input.bench"};
 	pthread_t thread;
 	uint64_t n = 0;
-	start(&bench, rows, connections);
+	start(&bench, shape->rows, shape->connections);
+	struct meter meter = meter_begin(shape);
 	pthread_create(&thread, NULL, deliver, &bench);
-	int64_t began = clock_monotonic();
-	for (; clock_monotonic() - began < ns; n += rows)
-		router_emit(bench.router, &from, make_batch(rows), NULL, NULL);
+	for (; clock_monotonic() - meter.began < shape->ns; n += shape->rows)
+		router_emit(bench.router, &from, make_batch(shape->rows), NULL, NULL);
 	atomic_store(&bench.stopping, true);
 	journal_wake(bench.journal);
 	pthread_join(thread, NULL);
-	int64_t took = clock_monotonic() - began;
+	struct found found = meter_end(&meter, n);
 	if (delivery_waiting(bench.delivery))
 		fail("rows are left");
 	stop(&bench);
-	return (double)n * 1e9 / (double)took;
+	return found;
 }
 
 /* ---- The floor ---------------------------------------------------------------- */
@@ -252,7 +342,7 @@ static void *floor_thread(void *arg)
 	return NULL;
 }
 
-static double run_floor(uint32_t rows, uint32_t connections, int64_t ns)
+static struct found run_floor(const struct shape *shape)
 {
 	struct floor floors[MAX_CONNECTIONS];
 	struct strbuf sql = {0};
@@ -262,18 +352,18 @@ static double run_floor(uint32_t rows, uint32_t connections, int64_t ns)
 		if (table->columns[c].role != TALLY_TAG)
 			strbuf_add(&sql, ", \"%s\"", table->columns[c].name);
 	strbuf_add(&sql, ") from stdin (format binary)");
-	int64_t began = clock_monotonic();
-	for (uint32_t i = 0; i < connections; i++) {
-		floors[i] = (struct floor){.sql = sql.data, .rows = rows, .until = began + ns};
+	struct meter meter = meter_begin(shape);
+	for (uint32_t i = 0; i < shape->connections; i++) {
+		floors[i] = (struct floor){
+			.sql = sql.data, .rows = shape->rows, .until = meter.began + shape->ns};
 		pthread_create(&floors[i].thread, NULL, floor_thread, &floors[i]);
 	}
-	for (uint32_t i = 0; i < connections; i++) {
+	for (uint32_t i = 0; i < shape->connections; i++) {
 		pthread_join(floors[i].thread, NULL);
 		n += floors[i].n;
 	}
-	int64_t took = clock_monotonic() - began;
 	strbuf_done(&sql);
-	return (double)n * 1e9 / (double)took;
+	return meter_end(&meter, n);
 }
 
 /* ---- Both --------------------------------------------------------------------- */
@@ -304,20 +394,28 @@ static double median(double *of)
 	return of[RUNS / 2];
 }
 
-static void compare(uint32_t rows, uint32_t connections, int64_t ns)
+static void compare(const struct shape *shape)
 {
-	double ours[RUNS], floors[RUNS], ratios[RUNS];
+	double rates[2][RUNS], own[2][RUNS], server[2][RUNS], ratios[RUNS], times[RUNS];
 	for (int i = 0; i < RUNS; i++) {
-		empty();
-		ours[i] = run_ours(rows, connections, ns);
-		empty();
-		floors[i] = run_floor(rows, connections, ns);
-		ratios[i] = ours[i] / floors[i];
+		for (int floor = 0; floor < 2; floor++) {
+			empty();
+			struct found found = floor ? run_floor(shape) : run_ours(shape);
+			rates[floor][i] = found.rate;
+			own[floor][i] = found.own;
+			server[floor][i] = found.server;
+		}
+		ratios[i] = rates[0][i] / rates[1][i];
+		times[i] = (own[1][i] + server[1][i]) / (own[0][i] + server[0][i]);
 	}
-	double ratio = median(ratios); /* sorted, for the spread */
+	double ratio = median(ratios), of_time = median(times); /* sorted, for the spread */
 	printf("%u x %5u rows a transaction: tallyd %8.0f rows/s, bare COPY %8.0f, ratio %.2f "
-	       "(%.2f-%.2f)\n",
-	       connections, rows, median(ours), median(floors), ratio, ratios[0], ratios[RUNS - 1]);
+	       "(%.2f-%.2f); processor time a row %.2f + %.2f us of the server, %.2f + %.2f, "
+	       "ratio %.2f (%.2f-%.2f)\n",
+	       shape->connections, shape->rows, median(rates[0]), median(rates[1]), ratio,
+	       ratios[0], ratios[RUNS - 1], median(own[0]) / 1e3, median(server[0]) / 1e3,
+	       median(own[1]) / 1e3, median(server[1]) / 1e3, of_time, times[0], times[RUNS - 1]);
+	fflush(stdout);
 }
 
 int main(int argc, char **argv)
@@ -333,11 +431,14 @@ int main(int argc, char **argv)
 	for (int i = 0; i < CONTAINERS; i++)
 		snprintf(ids[i], sizeof(ids[i]), "%064d", i);
 	printf("%s: %u columns\n", table->name, table->n_columns);
-	run_ours(1000, 1, ns / 10); /* makes the table and its series */
-	for (uint32_t connections = 1; connections <= 2; connections++) {
-		compare(500, connections, ns);
-		compare(1000, connections, ns);
-		compare(5000, connections, ns);
-	}
+	static const uint32_t rows[] = {500, 1000, 5000};
+	struct shape shape = {1000, 1, ns / 10, server_pid()};
+	run_ours(&shape); /* makes the table and its series */
+	shape.ns = ns;
+	for (shape.connections = 1; shape.connections <= 2; shape.connections++)
+		for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+			shape.rows = rows[i];
+			compare(&shape);
+		}
 	return 0;
 }
