@@ -10,7 +10,6 @@
 
 #include "base/json_chars.h"
 #include "base/json_escape.h"
-#include "base/utf8.h"
 
 void json_reader_init(struct json_reader *json, char *text, size_t len)
 {
@@ -379,13 +378,4 @@ bool json_finish(struct json_reader *json)
 	if (json->at != json->end)
 		return json_fail(json, "something follows the end");
 	return !json->problem;
-}
-
-/* Skipping writes nothing, so the text may be a constant one after all. */
-bool json_check(const char *text, size_t len)
-{
-	struct json_reader json;
-	json_reader_init(&json, (char *)(uintptr_t)text, len);
-	return utf8_valid(text, len) && json_skip(&json) && json_finish(&json) &&
-	       json_chars_are_whole(text, len);
 }

@@ -85,7 +85,8 @@ static inline size_t json_offset(const struct json_reader *json)
 
 bool json_text_is(const struct json_text *text, const char *wanted);
 
-/* Is this one JSON value in valid UTF-8, without lone surrogates, which clients' parsers refuse? */
+/* Is this one JSON value in valid UTF-8, without lone surrogates, which clients' parsers refuse? Of
+ * json_check.c. */
 bool json_check(const char *text, size_t len);
 
 #endif

@@ -345,6 +345,35 @@ static void what_is_json_is_told_from_what_is_not(void **state)
 		assert_false(json_check(bad[i], strlen(bad[i])));
 }
 
+/* As a parser of its own sees it, with each byte of a text replaced by others, and cut anywhere. */
+static void assert_same_as_parsed(const char *text, size_t len)
+{
+	json_error_t error;
+	json_t *parsed = json_loadb(
+		text, len, JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &error);
+	if (json_check(text, len) != (parsed != NULL))
+		fail_msg("%.*s: %s", (int)len, text, error.text);
+	json_decref(parsed);
+}
+
+static void what_a_parser_takes_is_json_and_nothing_else(void **state)
+{
+	static const char text[] =
+		" {\"a\": [1, -20.5e+1, \"b\\n\\u00e9\\ud83d\\udc33 \xc3\xa9\", true, "
+		"false, null, [], {}],\t\"\":{\"c\":0}\n} ";
+	static const char others[] = "{}[]\":,\\ 019-+.eEuntf/\x1f\x80\xff\t";
+	(void)state;
+	for (size_t i = 0; i < sizeof(text); i++)
+		assert_same_as_parsed(text, i);
+	for (size_t i = 0; i + 1 < sizeof(text); i++)
+		for (size_t k = 0; k + 1 < sizeof(others); k++) {
+			char changed[sizeof(text)];
+			memcpy(changed, text, sizeof(text));
+			changed[i] = others[k];
+			assert_same_as_parsed(changed, sizeof(text) - 1);
+		}
+}
+
 static void nesting_has_an_end(void **state)
 {
 	(void)state;
@@ -388,6 +417,7 @@ int main(void)
 		cmocka_unit_test(members_are_names_and_cells),
 		cmocka_unit_test(members_fill_their_bound_to_its_end),
 		cmocka_unit_test(what_is_json_is_told_from_what_is_not),
+		cmocka_unit_test(what_a_parser_takes_is_json_and_nothing_else),
 		cmocka_unit_test(nesting_has_an_end),
 		cmocka_unit_test(what_may_not_be_in_a_string_is_seen_at_each_place),
 	};
