@@ -1,6 +1,7 @@
 tallyd_unit_test(condition SOURCES unit/test_condition.c)
 tallyd_unit_test(worker SOURCES unit/test_worker.c)
 tallyd_unit_test(hash SOURCES unit/test_hash.c)
+tallyd_unit_test(strbuf SOURCES unit/test_strbuf.c)
 tallyd_unit_test(backoff SOURCES unit/test_backoff.c)
 tallyd_unit_test(text_match SOURCES unit/test_text_match.c)
 tallyd_unit_test(progress SOURCES unit/test_progress.c)
