@@ -441,6 +441,83 @@ static void the_latest_of_every_group_is_its_newest_row(void **state)
 	rows_free(&rows);
 }
 
+enum { N_ENDED = 7, N_IN_RANGE = 5 };
+static const char *const ended_ids[N_ENDED] = {"a", "b", "c", "d", "e", "f", "g"};
+
+/* The newest row of the first is of ten hours after T0, of the next an hour older, and so on. */
+static void write_ended(struct fixture *f)
+{
+	struct tally_batch *batch = fixture_batch(f, &series_table);
+	fake_host_set_now(f->host, T0 + 10 * HOUR);
+	for (int i = 0; i < N_ENDED; i++)
+		for (int before = 2; before >= 0; before--)
+			put_series(f, batch, T0 + (10 - i) * HOUR - before * MINUTE, ended_ids[i],
+				   i - before, 1);
+	fixture_write(f, batch);
+}
+
+static void assert_ended(struct fixture *f, const struct tally_query *query, uint32_t n)
+{
+	struct rows rows;
+	assert_int_equal(ask(f, query, &rows), 0);
+	assert_int_equal(rows.n, n);
+	for (uint32_t i = 0; i < n; i++) {
+		assert_int_equal(rows_at(&rows, i, 0)->i, T0 + (10 - i) * HOUR);
+		assert_string_equal(rows_at(&rows, i, 1)->text, ended_ids[i]);
+		assert_true(rows_at(&rows, i, 2)->f == i);
+	}
+	rows_free(&rows);
+}
+
+/* All; those that are named; and one that has no name. */
+static void a_newest_row_may_be_of_any_time_in_the_range(void **state)
+{
+	static const struct tally_select value = {"value", TALLY_LAST, 0};
+	struct fixture *f = *state;
+	struct tally_query query = query_of("samples", &value, 1);
+	struct tally_filter filters[N_ENDED + 1];
+	write_ended(f);
+	query.from = T0 + (10 - N_IN_RANGE + 1) * HOUR;
+	query.to = T0 + 11 * HOUR;
+	query.group_by = by_id;
+	query.n_group_by = 1;
+	query.newest_first = 1;
+	query.filters = filters;
+	for (uint32_t i = 0; i <= N_ENDED; i++)
+		filters[i] =
+			(struct tally_filter){.column = "container_id",
+					      .match = TALLY_EQUALS,
+					      .value = {.text = i < N_ENDED ? ended_ids[i] : NULL,
+							.len = i < N_ENDED,
+							.set = i < N_ENDED}};
+	for (; query.n_filters <= N_ENDED + 1; query.n_filters++)
+		assert_ended(f, &query,
+			     query.n_filters && query.n_filters < N_IN_RANGE ? query.n_filters
+									     : N_IN_RANGE);
+}
+
+static void where_the_newest_row_is_not_wanted_it_is_the_one_before(void **state)
+{
+	static const struct tally_select value = {"value", TALLY_LAST, 0};
+	const struct tally_filter negative = {"value", TALLY_LESS, 0, {.f = 0, .set = 1}};
+	struct fixture *f = *state;
+	struct tally_query query = query_of("samples", &value, 1);
+	struct rows rows;
+	write_ended(f);
+	query.from = T0;
+	query.to = T0 + 11 * HOUR;
+	query.group_by = by_id;
+	query.n_group_by = 1;
+	query.newest_first = 1;
+	query.filters = &negative;
+	query.n_filters = 1;
+	assert_int_equal(ask(f, &query, &rows), 0);
+	assert_int_equal(rows.n, 2);
+	assert_int_equal(rows_at(&rows, 0, 0)->i, T0 + 10 * HOUR - MINUTE);
+	assert_int_equal(rows_at(&rows, 1, 0)->i, T0 + 9 * HOUR - 2 * MINUTE);
+	rows_free(&rows);
+}
+
 /* The last value of the newest row, or of none. */
 static void assert_newest(struct fixture *f, const struct tally_query *query, double value,
 			  int64_t time)
@@ -680,6 +757,8 @@ int main(void)
 		STORE_TEST(rows_that_are_kept_for_longer_than_their_rollups_answer),
 		STORE_TEST(a_minute_without_an_increase_adds_none_to_its_hour),
 		STORE_TEST(one_bucket_over_all_has_the_time_of_the_newest_row),
+		STORE_TEST(a_newest_row_may_be_of_any_time_in_the_range),
+		STORE_TEST(where_the_newest_row_is_not_wanted_it_is_the_one_before),
 		STORE_TEST(the_latest_of_every_group_is_its_newest_row),
 		STORE_TEST(the_newest_row_of_a_group_may_be_of_any_of_its_series),
 		STORE_TEST(filters_choose_what_is_aggregated),

@@ -224,7 +224,7 @@ static void assert_noticed(struct pg_connection *pg)
 static void the_server_soon_notices_a_client_that_vanished(void **state)
 {
 	struct fixture *f = *state;
-	struct pg_connection *reader;
+	struct reader *reader;
 	char conninfo[1000];
 	if (getenv("TALLYD_TEST_ONE_BACKEND"))
 		skip(); /* it has no sockets of its own */
@@ -247,8 +247,9 @@ static void the_server_soon_notices_a_client_that_vanished(void **state)
 	assert_int_equal(
 		readers_take(&f->store->readers, tally_monotonic(f->ctx) + 60 * SECOND, &reader),
 		0);
-	assert_noticed(reader);
-	assert_setting(reader, "idle_in_transaction_session_timeout", "1min");
+	assert_noticed(&reader->pg);
+	assert_setting(&reader->pg, "idle_in_transaction_session_timeout", "1min");
+	assert_setting(&reader->pg, "default_transaction_isolation", "read committed");
 	readers_give_back(&f->store->readers, reader);
 }
 

@@ -35,11 +35,17 @@ static void write_samples(struct fixture *f)
 	fixture_write(f, batch);
 }
 
-/* All of them, by the minute. */
-static int count(struct fixture *f, int64_t deadline, int64_t *ret)
+/* All of them, by the minute; of one container, which has them all: then a reader that knows how
+ * far they are rolled up asks for all at once. */
+static int count_of(struct fixture *f, bool one, int64_t deadline, int64_t *ret)
 {
+	static const struct tally_filter a = {.column = "container_id",
+					      .match = TALLY_EQUALS,
+					      .value = {.text = "a", .len = 1, .set = 1}};
 	struct tally_query query = query_of("samples", &counted, 1);
 	struct rows rows = {0};
+	query.filters = &a;
+	query.n_filters = one;
 	query.from = T0;
 	query.to = T0 + DAY;
 	query.bucket = MINUTE;
@@ -52,12 +58,19 @@ static int count(struct fixture *f, int64_t deadline, int64_t *ret)
 	return r;
 }
 
+static int count(struct fixture *f, int64_t deadline, int64_t *ret)
+{
+	return count_of(f, false, deadline, ret);
+}
+
 static void assert_all_are_counted(struct fixture *f)
 {
 	int64_t n;
-	if (count(f, 60 * SECOND, &n) != 0)
-		fail_msg("%s", fake_host_reason(f->host));
-	assert_int_equal(n, SAMPLES);
+	for (int one = 0; one < 2; one++) {
+		if (count_of(f, one, 60 * SECOND, &n) != 0)
+			fail_msg("%s", fake_host_reason(f->host));
+		assert_int_equal(n, SAMPLES);
+	}
 }
 
 /* Until it is given back nobody reads samples. */
@@ -87,6 +100,29 @@ static void a_statement_stopped_by_the_server_leaves_its_connection_usable(void 
 	assert_int_equal(fixture_sql(f, "select pid from pg_stat_activity where application_name "
 					"= 'tallyd reader'"),
 			 pid);
+}
+
+/* What the session of the first reader gives a statement, in ms. */
+static int64_t session_timeout(struct fixture *f)
+{
+	PGresult *result =
+		PQexec(f->store->readers.all[0].pg.conn,
+		       "select setting from pg_settings where name = 'statement_timeout'");
+	int64_t ms = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+	PQclear(result);
+	return ms;
+}
+
+static void the_time_of_a_query_is_not_that_of_the_session(void **state)
+{
+	struct fixture *f = *state;
+	int64_t n, usual;
+	write_samples(f);
+	usual = fixture_sql(f, "select setting from pg_settings where name = 'statement_timeout'");
+	for (int one = 0; one < 4; one++) {
+		assert_int_equal(count_of(f, one % 2, 50 * SECOND, &n), 0);
+		assert_int_equal(session_timeout(f), usual);
+	}
 }
 
 static void terminate_readers(struct fixture *f)
@@ -152,6 +188,17 @@ static void the_most_recent_statements_stay_prepared(void **state)
 		rows_free(&rows);
 	}
 	assert_int_equal(fixture_sql(f, backends), 1);
+	/* Of which the beginning of a transaction may not be one. */
+	query.select = &(struct tally_select){.column = "value"};
+	query.limit = 20;
+	for (uint32_t i = 0; i < 2 * KINDS; i++) {
+		query.n_filters = 1 + i % KINDS;
+		assert_int_equal(ask(f, &query, &rows), 0);
+		assert_int_equal(rows.n, 20);
+		rows_free(&rows);
+	}
+	assert_all_are_counted(f);
+	assert_int_equal(fixture_sql(f, backends), 1);
 }
 
 static void pages_of_any_time_are_one_statement(void **state)
@@ -170,7 +217,7 @@ static void pages_of_any_time_are_one_statement(void **state)
 		assert_int_equal(rows.n, 1);
 		rows_free(&rows);
 	}
-	const struct pg_prepared *prepared = f->store->readers.all[0].prepared;
+	const struct pg_prepared *prepared = f->store->readers.all[0].pg.prepared;
 	for (int i = 0; i < PG_PREPARED_MAX; i++)
 		statements += prepared->all[i].sql && strstr(prepared->all[i].sql, "lines_rows");
 	assert_int_equal(statements, 1);
@@ -362,6 +409,21 @@ static void a_silent_host_does_not_hide_the_others(void **state)
 	silent_stop(&silent);
 }
 
+/* As retention leaves them: what a reader knew before is not there any more. */
+static void watermarks_that_moved_are_noticed(void **state)
+{
+	struct fixture *f = *state;
+	write_samples(f);
+	assert_all_are_counted(f);
+	maintenance_at(f, T0 + DAY);
+	fixture_sql(f, "delete from tally.samples_rows");
+	assert_all_are_counted(f);
+	fixture_sql(f, "delete from tally.samples_1min_rows");
+	int64_t n;
+	assert_int_equal(count_of(f, true, 60 * SECOND, &n), 0);
+	assert_int_equal(n, 0);
+}
+
 struct rolling {
 	struct fixture *f;
 	atomic_bool done;
@@ -405,6 +467,7 @@ int main(void)
 #define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(a_statement_stopped_by_the_server_leaves_its_connection_usable),
+		STORE_TEST(the_time_of_a_query_is_not_that_of_the_session),
 		STORE_TEST(a_lost_reader_is_replaced_for_the_next_query),
 		STORE_TEST(a_reader_lost_during_a_query_is_reported_and_the_next_query_answered),
 		STORE_TEST(the_most_recent_statements_stay_prepared),
@@ -413,6 +476,7 @@ int main(void)
 		STORE_TEST(a_silent_server_is_waited_for_until_the_deadline),
 		STORE_TEST(waiting_for_a_silent_server_can_be_interrupted),
 		STORE_TEST(a_silent_host_does_not_hide_the_others),
+		STORE_TEST(watermarks_that_moved_are_noticed),
 		STORE_TEST(rows_that_are_rolled_up_meanwhile_count_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,7 +117,7 @@ void fixture_keep(struct fixture *fixture, int64_t raw, int64_t rollup)
 
 void fixture_hold_readers(struct fixture *fixture, bool hold)
 {
-	static struct pg_connection *held[READERS];
+	static struct reader *held[READERS];
 	int64_t deadline = clock_monotonic() + 60 * CLOCK_SECOND;
 	for (int i = 0; i < READERS; i++) {
 		if (hold)

@@ -79,10 +79,11 @@ enum { PG_ASK_MAX = 32, PG_PARAMS_MAX = 600 };
 /* Several such statements in one round trip, as pg_query() would ask them one by one, which the
  * server keeps prepared for the next time.  ret: an answer for each; all NULL after an error. */
 int pg_ask(struct pg_connection *pg, const struct pg_statement *statements, int n, PGresult **ret);
-/* The same, but each row of statements[one] is taken as it comes, and not kept: row `at` of a
- * result.  Once that is not 0 no more are taken, and it is what this returns. */
+/* The same, but each row of statements[first] and those after it is taken as it comes, and not
+ * kept: row `at` of a result.  Once that is not 0 no more are taken, and it is what this returns.
+ */
 typedef int pg_row_fn(void *arg, const PGresult *result, int at);
-int pg_ask_rows(struct pg_connection *pg, const struct pg_statement *statements, int n, int one,
+int pg_ask_rows(struct pg_connection *pg, const struct pg_statement *statements, int n, int first,
 		pg_row_fn *row, void *arg);
 /* Row by row, for long answers: send, then next until it gives NULL. */
 int pg_send(struct pg_connection *pg, const char *sql, const struct pg_params *params);

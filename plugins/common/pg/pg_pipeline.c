@@ -3,8 +3,8 @@
  * then all is received.  After an error the server skips the rest, and so does what is received.
  * https://www.postgresql.org/docs/15/libpq-pipeline-mode.html
  *
- * Readers call pg_ask() on the thread that asks a query: BEGIN, statement_timeout and the first two
- * statements are one round trip that way.  A statement is prepared the first time it is used
+ * Readers call pg_ask() on the thread that asks a query: all that it takes is one round trip that
+ * way, or two.  A statement is prepared the first time it is used
  * (pg_prepared.h), under the same Sync, so that costs no round trip either.  If sending fails
  * half-way the connection is closed; an error of the server leaves it open, its transaction failed.
  */
@@ -20,9 +20,10 @@
 struct ask {
 	struct pg_connection *pg;
 	int n, n_sent;
-	bool forgets;   /* a statement that made room for another */
+	int n_forgotten; /* statements that made room for others, by name */
+	char forgotten[PG_ASK_MAX][PG_PREPARED_NAME];
 	pg_row_fn *row; /* takes rows as they come, NULL: nothing does */
-	int one;        /* of this statement */
+	int first;      /* of this statement and those after it */
 	void *arg;
 	int stopped; /* what it returned */
 	struct {
@@ -47,20 +48,27 @@ static int ask_prepare(struct ask *ask, const struct pg_statement *statement, in
 	struct pg_prepared *prepared = ask->pg->prepared;
 	const struct pg_params *params = statement->params;
 	PGconn *conn = ask->pg->conn;
-	if (prepared->all[at].there) {
-		char sql[64];
-		snprintf(sql, sizeof(sql), "deallocate %s", prepared->all[at].name);
-		ask->forgets = true;
-		int r = ask_sent(ask, -1, -1,
-				 PQsendQueryParams(conn, sql, 0, NULL, NULL, NULL, NULL, 1));
-		if (r < 0)
-			return r;
-	}
+	if (prepared->all[at].there)
+		memcpy(ask->forgotten[ask->n_forgotten++], prepared->all[at].name,
+		       PG_PREPARED_NAME);
 	if (pg_prepared_name(prepared, at, statement->sql) < 0)
 		return tally_fail(ask->pg->ctx, ENOMEM, "no memory");
 	return ask_sent(ask, -1, at,
 			PQsendPrepare(conn, prepared->all[at].name, statement->sql,
 				      params ? params->n : 0, params ? params->types : NULL));
+}
+
+/* After all others: before BEGIN it would have begun the transaction. */
+static int ask_forget(struct ask *ask)
+{
+	int r = 0;
+	for (int i = 0; r == 0 && i < ask->n_forgotten; i++) {
+		char sql[64];
+		snprintf(sql, sizeof(sql), "deallocate %s", ask->forgotten[i]);
+		r = ask_sent(ask, -1, -1,
+			     PQsendQueryParams(ask->pg->conn, sql, 0, NULL, NULL, NULL, NULL, 1));
+	}
+	return r;
 }
 
 /* ---- Sending ------------------------------------------------------------------ */
@@ -97,6 +105,8 @@ static int ask_send(struct ask *ask, const struct pg_statement *statements)
 		return pg_fail_connection(pg);
 	for (int i = 0; r == 0 && i < ask->n; i++)
 		r = ask_send_one(ask, &statements[i], i);
+	if (r == 0)
+		r = ask_forget(ask);
 	if (r == 0 && !PQpipelineSync(pg->conn))
 		r = pg_fail_connection(pg);
 	return r == 0 ? pg_flush(pg, pg_until(pg)) : r;
@@ -117,7 +127,7 @@ static int ask_receive_one(struct ask *ask, int i, PGresult **ret, int *failed)
 	struct pg_connection *pg = ask->pg;
 	PGresult *result = NULL;
 	int r, statement = ask->sent[i].statement, prepared = ask->sent[i].prepared;
-	bool taken = ask->row && statement == ask->one;
+	bool taken = ask->row && statement >= ask->first;
 	if (taken)
 		PQsetSingleRowMode(pg->conn);
 	while ((r = pg_receive(pg, &result)) == 0 && result) {
@@ -173,7 +183,7 @@ static int ask_all(struct ask *ask, const struct pg_statement *statements, PGres
 		return 0;
 	if (pg->prepared)
 		pg_prepared_settle(pg->prepared);
-	if (ask->forgets)
+	if (ask->n_forgotten)
 		pg_close(pg); /* it may have been skipped, and nobody knows of it any more */
 	for (int i = 0; i < n; i++) {
 		PQclear(ret[i]);
@@ -188,11 +198,11 @@ int pg_ask(struct pg_connection *pg, const struct pg_statement *statements, int 
 	return ask_all(&ask, statements, ret);
 }
 
-int pg_ask_rows(struct pg_connection *pg, const struct pg_statement *statements, int n, int one,
+int pg_ask_rows(struct pg_connection *pg, const struct pg_statement *statements, int n, int first,
 		pg_row_fn *row, void *arg)
 {
 	PGresult *results[PG_ASK_MAX];
-	struct ask ask = {.pg = pg, .n = n, .one = one, .row = row, .arg = arg};
+	struct ask ask = {.pg = pg, .n = n, .first = first, .row = row, .arg = arg};
 	int r = ask_all(&ask, statements, results);
 	for (int i = 0; r == 0 && i < n; i++)
 		PQclear(results[i]);

@@ -8,13 +8,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PG_PREPARED_MAX = 32 };
+enum { PG_PREPARED_MAX = 32, PG_PREPARED_NAME = 40 };
 
 struct pg_prepared {
 	uint64_t clock;
 	struct {
 		char *sql; /* NULL: free */
-		char name[40];
+		char name[PG_PREPARED_NAME];
 		uint64_t asked; /* by clock */
 		bool there;     /* the server said so */
 	} all[PG_PREPARED_MAX];

@@ -142,12 +142,12 @@ static int store_look(struct store *store, struct pg_connection *pg)
 int store_start_reading(void *self)
 {
 	struct store *store = self;
-	struct pg_connection *pg = NULL;
+	struct reader *reader = NULL;
 	store_init(store);
-	int r = readers_take(&store->readers, tally_monotonic(store->ctx) + STORE_TABLES, &pg);
+	int r = readers_take(&store->readers, tally_monotonic(store->ctx) + STORE_TABLES, &reader);
 	if (r == 0) {
-		r = store_look(store, pg);
-		readers_give_back(&store->readers, pg);
+		r = store_look(store, &reader->pg);
+		readers_give_back(&store->readers, reader);
 	}
 	if (r < 0)
 		store_stop(store);
@@ -166,14 +166,14 @@ void store_stop(void *self)
 
 /* ---- Reading ------------------------------------------------------------------ */
 
-static int store_scan(struct pg_connection *pg, const struct bound_query *bound,
-		      tally_rows_fn *rows, void *arg)
+static int store_scan(struct reader *reader, const struct bound_query *bound, tally_rows_fn *rows,
+		      void *arg)
 {
 	auto_free struct result *result = malloc(sizeof(*result));
 	if (!result)
-		return tally_fail(pg->ctx, ENOMEM, "no memory");
-	result_init(result, pg->ctx, bound, "", rows, arg);
-	int r = scan_run(pg, bound, result);
+		return tally_fail(reader->pg.ctx, ENOMEM, "no memory");
+	result_init(result, reader->pg.ctx, bound, "", rows, arg);
+	int r = scan_run(reader, bound, result);
 	result_done(result);
 	return r;
 }
@@ -190,15 +190,15 @@ static bool store_may_reload(struct store *store)
 }
 
 /* Names that are not known may have been added by another daemon. */
-static int store_check(struct store *store, struct pg_connection *pg,
-		       const struct tally_query *query, struct bound_query *ret)
+static int store_check(struct store *store, struct reader *reader, const struct tally_query *query,
+		       struct bound_query *ret)
 {
 	int r = bound_query_check(store->ctx, &store->catalog, query, ret);
 	/* At most once a second: a client that asks for nonsense must not cost a statement each
 	 * time. */
 	if ((r != -ENOENT && r != -EINVAL) || !store_may_reload(store))
 		return r;
-	r = schema_load_catalog(pg, &store->catalog);
+	r = schema_load_catalog(&reader->pg, &store->catalog);
 	return r == 0 ? bound_query_check(store->ctx, &store->catalog, query, ret) : r;
 }
 
@@ -206,34 +206,34 @@ int store_query(void *self, const struct tally_query *query, tally_rows_fn *rows
 {
 	struct store *store = self;
 	auto_free struct bound_query *bound = malloc(sizeof(*bound));
-	struct pg_connection *pg = NULL;
+	struct reader *reader = NULL;
 	if (!bound)
 		return tally_fail(store->ctx, ENOMEM, "no memory");
 	if (query->deadline <= 0)
 		return tally_fail(store->ctx, EINVAL, "a query needs a deadline");
-	int r = readers_take(&store->readers, query->deadline, &pg);
+	int r = readers_take(&store->readers, query->deadline, &reader);
 	if (r < 0)
 		return r;
-	pg->cancelled = query->cancelled;
-	pg->cancelled_arg = query->cancelled_arg;
-	r = store_check(store, pg, query, bound);
+	reader->pg.cancelled = query->cancelled;
+	reader->pg.cancelled_arg = query->cancelled_arg;
+	r = store_check(store, reader, query, bound);
 	if (r == 0)
-		r = bound->raw ? store_scan(pg, bound, rows, arg)
-			       : aggregate_run(pg, bound, rows, arg);
+		r = bound->raw ? store_scan(reader, bound, rows, arg)
+			       : aggregate_run(reader, bound, rows, arg);
 	if (r == -ETIMEDOUT)
 		r = tally_fail(store->ctx, ETIMEDOUT, "the query ran into its deadline");
-	readers_give_back(&store->readers, pg);
+	readers_give_back(&store->readers, reader);
 	return r;
 }
 
 static int store_reload(struct store *store)
 {
-	struct pg_connection *pg = NULL;
-	int r = readers_take(&store->readers, tally_monotonic(store->ctx) + STORE_TABLES, &pg);
+	struct reader *reader = NULL;
+	int r = readers_take(&store->readers, tally_monotonic(store->ctx) + STORE_TABLES, &reader);
 	if (r < 0)
 		return r;
-	r = schema_load_catalog(pg, &store->catalog);
-	readers_give_back(&store->readers, pg);
+	r = schema_load_catalog(&reader->pg, &store->catalog);
+	readers_give_back(&store->readers, reader);
 	return r;
 }
 

@@ -1,16 +1,18 @@
 /*
  * First the watermarks and the series that the filters leave, with their groups.  Then the rows of
  * each piece of the range, sorted by series; these are read side by side, so that every series is
- * handed to the aggregator in one go and in the order of time.  If only the last values are wanted,
- * one row of each series is read.  Queries here and in SQLite's store use the same sums, so that
- * they agree. store_query() calls aggregate_run() on the thread that asks.
+ * handed to the aggregator in one go and in the order of time.  Queries here and in SQLite's store
+ * use the same sums, so that they agree. store_query() calls aggregate_run() on the thread that
+ * asks.
  *
  * These are two round trips as long as each piece is small enough to be read whole; it is then
  * sorted here, which costs less than on the server.  If one is not, the pieces are read page by
- * page, if need be by sending the whole query again.
+ * page, if need be by sending the whole query again.  Of a few series all is asked at once, with
+ * pieces as the watermarks were last time: they move once a minute, and where they have, it is
+ * asked again.
  *
  * What can fail: a statement (the deadline is also the server's statement_timeout), memory, or the
- * caller's rows function.  The transaction is ended by readers_give_back() in any case.
+ * caller's rows function.  A transaction that is open is ended by readers_give_back() in any case.
  */
 #include "read/aggregate.h"
 
@@ -20,37 +22,38 @@
 
 #include "read/aggregate_sql.h"
 #include "base/cleanup.h"
+#include "read/groups.h"
+#include "read/newest.h"
 #include "read/row_source.h"
 #include "maintenance/watermarks.h"
 #include "pg/pg_value.h"
-#include "read/readers.h"
 #include "read/row_stream.h"
 
-/* Of a piece that is read whole, in memory. */
-enum { AGGREGATE_MAX_BYTES = 8 << 20, AGGREGATE_NUMBER_BYTES = 32, AGGREGATE_TEXT_BYTES = 512 };
+/* Rows of a piece of which it was not known how many series it has. */
+enum { AGGREGATE_FEW = 2000 };
+
+enum aggregate_way {
+	AGGREGATE_AT_ONCE, /* by watermarks that are known from before */
+	AGGREGATE_WHOLE,
+	AGGREGATE_PAGED, /* pieces come page by page */
+	AGGREGATE_DONE
+};
 
 struct aggregate_series {
 	int32_t id;
 	uint32_t group;
 };
 
-/* The last row that bears a group's values, and in which batch. */
-struct aggregate_group {
-	int list; /* first row of the group in the list */
-	uint32_t batch, row;
-};
-
 struct aggregate {
-	struct pg_connection *pg;
+	struct reader *reader;
 	const struct bound_query *bound;
+	enum aggregate_way way, next; /* next: if the answer is not there */
 	struct rollup_plan plan;
-	PGresult *list; /* series and group columns */
+	struct groups groups; /* of the list: series and group columns */
 	struct aggregate_series *series;
 	int32_t *ids;
 	uint32_t n_series;
-	struct aggregate_group *groups;
-	uint32_t n_groups;
-	bool paged, cut; /* pieces come page by page; one that should not was too large */
+	uint32_t most; /* rows of a piece that is read whole */
 	struct row_stream rows[ROLLUP_PLAN_MAX_SEGMENTS], before[ROLLUP_PLAN_MAX_SEGMENTS];
 	struct result *result;
 	struct totals totals;
@@ -59,44 +62,9 @@ struct aggregate {
 
 /* ---- Series and groups -------------------------------------------------------- */
 
-static int aggregate_ask_list(struct aggregate *a, struct aggregate_sql *list, PGresult **ret_marks)
+static struct tally_ctx *aggregate_ctx(const struct aggregate *a)
 {
-	enum { MARKS = READERS_BEGIN, LIST, N };
-	struct readers_begin begin;
-	struct watermarks_table watermarks;
-	struct pg_statement statements[N];
-	struct pg_params params;
-	PGresult *results[N];
-	int r = readers_begin(a->pg, READERS_PLANS_KEPT, &begin, statements);
-	if (r == 0)
-		r = parameters_get(a->pg->ctx, &list->parameters, &params);
-	if (r < 0)
-		return r;
-	watermarks_of(&watermarks, a->bound->stored->table.name);
-	statements[MARKS] = (struct pg_statement){watermarks_statement, &watermarks.params};
-	statements[LIST] = (struct pg_statement){list->sql.data, &params};
-	r = pg_ask(a->pg, statements, N, results);
-	if (r < 0)
-		return r;
-	for (int i = 0; i < READERS_BEGIN; i++)
-		PQclear(results[i]);
-	*ret_marks = results[MARKS];
-	a->list = results[LIST];
-	return 0;
-}
-
-static bool aggregate_same_group(const struct aggregate *a, int left, int right)
-{
-	for (int c = 1; c <= (int)a->bound->query->n_group_by; c++) {
-		bool null = PQgetisnull(a->list, left, c);
-		int len = PQgetlength(a->list, left, c);
-		if (null != PQgetisnull(a->list, right, c) ||
-		    len != PQgetlength(a->list, right, c) ||
-		    memcmp(PQgetvalue(a->list, left, c), PQgetvalue(a->list, right, c),
-			   (size_t)len) != 0)
-			return false;
-	}
-	return true;
+	return a->reader->pg.ctx;
 }
 
 static int aggregate_by_id(const void *left, const void *right)
@@ -105,19 +73,17 @@ static int aggregate_by_id(const void *left, const void *right)
 	return (a->id > b->id) - (a->id < b->id);
 }
 
-static int aggregate_take_list(struct aggregate *a)
+static int aggregate_take_list(struct aggregate *a, PGresult *list)
 {
-	int n = PQntuples(a->list);
+	int n = PQntuples(list), r = groups_init(&a->groups, a->bound, a->result, list);
 	a->series = calloc((size_t)n + 1, sizeof(*a->series));
-	a->groups = calloc((size_t)n + 1, sizeof(*a->groups));
 	a->ids = calloc((size_t)n + 1, sizeof(*a->ids));
-	if (!a->series || !a->groups || !a->ids)
-		return tally_fail(a->pg->ctx, ENOMEM, "no memory");
+	if (r < 0 || !a->series || !a->ids)
+		return tally_fail(aggregate_ctx(a), ENOMEM, "no memory");
 	for (int row = 0; row < n; row++) {
-		if (row == 0 || !aggregate_same_group(a, row - 1, row))
-			a->groups[a->n_groups++] = (struct aggregate_group){.list = row};
-		a->series[a->n_series++] = (struct aggregate_series){
-			pg_get_32(PQgetvalue(a->list, row, 0)), a->n_groups - 1};
+		uint32_t group = groups_next(&a->groups, row);
+		a->series[a->n_series++] =
+			(struct aggregate_series){pg_get_32(PQgetvalue(list, row, 0)), group};
 	}
 	/* The list came sorted by group; the rows will come by series. */
 	qsort(a->series, a->n_series, sizeof(*a->series), aggregate_by_id);
@@ -126,46 +92,78 @@ static int aggregate_take_list(struct aggregate *a)
 	return 0;
 }
 
-/* Begins the transaction, too, and finds out what data there are. */
-static int aggregate_list(struct aggregate *a, struct watermarks *watermarks)
+/* What a statement says, with room for it; of each there is one. */
+struct aggregate_statement {
+	struct aggregate_sql sql;
+	struct pg_params params;
+};
+
+static int aggregate_finish(const struct aggregate *a, struct aggregate_statement *statement,
+			    struct pg_statement *ret)
 {
-	auto_result PGresult *result = NULL;
-	auto_free struct aggregate_sql *list = malloc(sizeof(*list));
-	if (!list)
-		return tally_fail(a->pg->ctx, ENOMEM, "no memory");
-	aggregate_sql_init(list, a->bound);
-	aggregate_sql_list(list);
-	int r = list->sql.failed ? tally_fail(a->pg->ctx, ENOMEM, "no memory")
-				 : aggregate_ask_list(a, list, &result);
-	aggregate_sql_done(list);
+	if (statement->sql.sql.failed)
+		return tally_fail(aggregate_ctx(a), ENOMEM, "no memory");
+	*ret = (struct pg_statement){statement->sql.sql.data, &statement->params};
+	return parameters_get(aggregate_ctx(a), &statement->sql.parameters, &statement->params);
+}
+
+/* The first two statements of all, and what they point to. */
+struct aggregate_first {
+	struct watermarks_table watermarks;
+	struct aggregate_statement list;
+};
+enum { FIRST_MARKS, FIRST_LIST, N_FIRST };
+
+static int aggregate_first(const struct aggregate *a, struct aggregate_first *room,
+			   struct pg_statement *ret)
+{
+	watermarks_of(&room->watermarks, a->bound->stored->table.name);
+	ret[FIRST_MARKS] = (struct pg_statement){watermarks_statement, &room->watermarks.params};
+	aggregate_sql_init(&room->list.sql, a->bound);
+	aggregate_sql_list(&room->list.sql);
+	return aggregate_finish(a, &room->list, &ret[FIRST_LIST]);
+}
+
+static void aggregate_plan(struct aggregate *a, const PGresult *marks)
+{
+	struct watermarks watermarks;
+	watermarks_read(marks, &watermarks);
+	reader_know(a->reader, a->bound->stored, &watermarks);
+	rollup_plan_find(a->bound, &watermarks, &a->plan);
+}
+
+/* Begins the transaction, too, and finds out what data there are. */
+static int aggregate_list(struct aggregate *a)
+{
+	struct readers_timeout timeout;
+	struct pg_statement statements[READERS_BEGIN + N_FIRST];
+	PGresult *results[READERS_BEGIN + N_FIRST], **first = results + READERS_BEGIN;
+	auto_free struct aggregate_first *room = malloc(sizeof(*room));
+	if (!room)
+		return tally_fail(aggregate_ctx(a), ENOMEM, "no memory");
+	int r = aggregate_first(a, room, statements + READERS_BEGIN);
+	if (r == 0)
+		r = readers_begin(a->reader, READERS_PLANS_KEPT, &timeout, statements);
+	if (r == 0)
+		r = pg_ask(&a->reader->pg, statements, READERS_BEGIN + N_FIRST, results);
+	aggregate_sql_done(&room->list.sql);
 	if (r < 0)
 		return r;
-	watermarks_read(result, watermarks);
-	return aggregate_take_list(a);
+	aggregate_plan(a, first[FIRST_MARKS]);
+	for (int i = 0; i < READERS_BEGIN + FIRST_LIST; i++)
+		PQclear(results[i]);
+	return aggregate_take_list(a, first[FIRST_LIST]);
 }
 
 /* ---- Asking for all at once --------------------------------------------------- */
 
-/* Rows of so many columns that fit into AGGREGATE_MAX_BYTES. */
-static uint32_t aggregate_most(const struct aggregate *a)
-{
-	uint32_t bytes = 4 * AGGREGATE_NUMBER_BYTES;
-	for (uint32_t f = 0; f < a->totals.aggregator.n_fields; f++) {
-		const struct aggregator_field *field = &a->totals.fields[f];
-		uint32_t parts = (uint32_t)__builtin_popcount(field->parts);
-		bytes += pg_value_is_text(field->type) ? AGGREGATE_TEXT_BYTES
-						       : (parts + 1) * AGGREGATE_NUMBER_BYTES;
-	}
-	return AGGREGATE_MAX_BYTES / bytes;
-}
-
 /* Of a rolled-up piece it is known beforehand whether it may be too large. */
-static bool aggregate_is_large(const struct aggregate *a)
+static bool aggregate_is_large(const struct aggregate *a, uint32_t n_series)
 {
 	for (uint32_t i = 0; i < a->plan.n_pieces; i++) {
 		const struct rollup_plan_segment *piece = &a->plan.pieces[i];
 		int64_t size = schema_levels[piece->level].bucket;
-		if (size && piece->to / size - piece->from / size > aggregate_most(a) / a->n_series)
+		if (size && piece->to / size - piece->from / size > a->most / n_series)
 			return true;
 	}
 	return false;
@@ -174,71 +172,139 @@ static bool aggregate_is_large(const struct aggregate *a)
 /* The streams that there are, and their statements. */
 struct aggregate_asked {
 	uint32_t n;
-	struct row_stream *streams[PG_ASK_MAX];
-	struct aggregate_sql statements[PG_ASK_MAX];
+	struct row_stream *streams[2 * ROLLUP_PLAN_MAX_SEGMENTS];
+	struct aggregate_statement statements[2 * ROLLUP_PLAN_MAX_SEGMENTS];
 };
 
 static struct aggregate_sql *aggregate_add(const struct aggregate *a, struct aggregate_asked *asked,
 					   struct row_stream *stream)
 {
-	struct aggregate_sql *statement = &asked->statements[asked->n];
+	struct aggregate_sql *sql = &asked->statements[asked->n].sql;
 	asked->streams[asked->n++] = stream;
-	aggregate_sql_init(statement, a->bound);
-	statement->totals = &a->totals;
-	statement->ids = a->ids;
-	statement->n_ids = a->n_series;
-	statement->in_order = a->paged;
-	return statement;
+	aggregate_sql_init(sql, a->bound);
+	sql->totals = &a->totals;
+	sql->ids = a->ids;
+	sql->n_ids = a->n_series;
+	sql->in_order = a->way == AGGREGATE_PAGED;
+	return sql;
 }
 
-static int aggregate_ask(struct aggregate *a, struct aggregate_asked *asked)
+static void aggregate_add_pieces(struct aggregate *a, struct aggregate_asked *asked)
 {
-	struct pg_statement statements[PG_ASK_MAX];
-	struct pg_params params[PG_ASK_MAX];
-	PGresult *results[PG_ASK_MAX];
-	uint32_t most = aggregate_most(a);
-	int r = 0;
-	for (uint32_t i = 0; r == 0 && i < asked->n; i++) {
-		struct aggregate_sql *statement = &asked->statements[i];
-		/* One more than may be had: that tells a full piece from one that was cut. */
-		strbuf_add(&statement->sql, " limit %u", most + 1);
-		r = statement->sql.failed
-			    ? tally_fail(a->pg->ctx, ENOMEM, "no memory")
-			    : parameters_get(a->pg->ctx, &statement->parameters, &params[i]);
-		statements[i] = (struct pg_statement){statement->sql.data, &params[i]};
-	}
-	statements[asked->n] = (struct pg_statement){"commit", NULL};
-	if (r == 0)
-		r = pg_ask(a->pg, statements, (int)asked->n + 1, results);
-	if (r < 0)
-		return r;
-	for (uint32_t i = 0; i < asked->n; i++) {
-		row_stream_take(asked->streams[i], results[i]);
-		a->cut |= PQntuples(results[i]) > (int)most;
-	}
-	PQclear(results[asked->n]);
-	return 0;
-}
-
-static int aggregate_start(struct aggregate *a)
-{
-	auto_free struct aggregate_asked *asked = malloc(sizeof(*asked));
-	if (!asked)
-		return tally_fail(a->pg->ctx, ENOMEM, "no memory");
 	asked->n = 0;
-	a->paged |= aggregate_is_large(a);
 	for (uint32_t i = 0; i < a->plan.n_pieces; i++) {
 		const struct rollup_plan_segment *piece = &a->plan.pieces[i];
 		aggregate_sql_piece(aggregate_add(a, asked, &a->rows[i]), piece);
 		if (a->totals.rates && piece->level == LEVEL_ROWS)
 			aggregate_sql_before(aggregate_add(a, asked, &a->before[i]), piece);
 	}
-	int r = a->paged ? readers_plan_anew(a->pg) : aggregate_ask(a, asked);
-	for (uint32_t i = 0; r == 0 && a->paged && i < asked->n; i++)
-		r = row_stream_open(asked->streams[i], a->pg, i, &asked->statements[i].sql,
-				    &asked->statements[i].parameters);
+}
+
+/* Of each one row more than may be had: that tells a full piece from one that was cut. */
+static int aggregate_statements(const struct aggregate *a, struct aggregate_asked *asked,
+				struct pg_statement *ret)
+{
+	int r = 0;
+	for (uint32_t i = 0; r == 0 && i < asked->n; i++) {
+		strbuf_add(&asked->statements[i].sql.sql, " limit %u", a->most + 1);
+		r = aggregate_finish(a, &asked->statements[i], &ret[i]);
+	}
+	return r;
+}
+
+static void aggregate_take(struct aggregate *a, struct aggregate_asked *asked, PGresult **results)
+{
+	for (uint32_t i = 0; i < asked->n; i++) {
+		row_stream_take(asked->streams[i], results[i]);
+		if (PQntuples(results[i]) > (int)a->most)
+			a->next = AGGREGATE_PAGED;
+	}
+}
+
+static int aggregate_ask(struct aggregate *a, struct aggregate_asked *asked)
+{
+	struct pg_statement statements[PG_ASK_MAX];
+	PGresult *results[PG_ASK_MAX];
+	int r = aggregate_statements(a, asked, statements);
+	statements[asked->n] = (struct pg_statement){"commit", NULL};
+	if (r == 0)
+		r = pg_ask(&a->reader->pg, statements, (int)asked->n + 1, results);
+	if (r < 0)
+		return r;
+	aggregate_take(a, asked, results);
+	PQclear(results[asked->n]);
+	return 0;
+}
+
+static int aggregate_open(struct aggregate *a, struct aggregate_asked *asked)
+{
+	int r = readers_plan_anew(a->reader);
+	for (uint32_t i = 0; r == 0 && i < asked->n; i++)
+		r = row_stream_open(asked->streams[i], &a->reader->pg, i,
+				    &asked->statements[i].sql.sql,
+				    &asked->statements[i].sql.parameters);
+	return r;
+}
+
+static int aggregate_start(struct aggregate *a)
+{
+	auto_free struct aggregate_asked *asked = malloc(sizeof(*asked));
+	if (!asked)
+		return tally_fail(aggregate_ctx(a), ENOMEM, "no memory");
+	if (aggregate_is_large(a, a->n_series))
+		a->way = AGGREGATE_PAGED;
+	aggregate_add_pieces(a, asked);
+	int r = a->way == AGGREGATE_PAGED ? aggregate_open(a, asked) : aggregate_ask(a, asked);
 	for (uint32_t i = 0; i < asked->n; i++)
-		aggregate_sql_done(&asked->statements[i]);
+		aggregate_sql_done(&asked->statements[i].sql);
+	return r;
+}
+
+/* ---- The first part with it ----------------------------------------------------- */
+
+/* Whether the plan that was asked by is the one that the watermarks of this snapshot give. */
+static bool aggregate_was_right(struct aggregate *a, const PGresult *marks)
+{
+	const struct rollup_plan guess = a->plan;
+	aggregate_plan(a, marks);
+	bool right = guess.n_pieces == a->plan.n_pieces;
+	for (uint32_t i = 0; right && i < guess.n_pieces; i++)
+		right = guess.pieces[i].level == a->plan.pieces[i].level &&
+			guess.pieces[i].from == a->plan.pieces[i].from &&
+			guess.pieces[i].to == a->plan.pieces[i].to;
+	return right;
+}
+
+static int aggregate_ask_at_once(struct aggregate *a, struct aggregate_first *first,
+				 struct aggregate_asked *asked)
+{
+	struct pg_statement statements[PG_ASK_MAX];
+	PGresult *results[PG_ASK_MAX];
+	int r = aggregate_first(a, first, statements);
+	if (r == 0)
+		r = aggregate_statements(a, asked, statements + N_FIRST);
+	if (r == 0)
+		r = readers_ask(a->reader, statements, N_FIRST + (int)asked->n, results);
+	if (r < 0)
+		return r;
+	aggregate_take(a, asked, results + N_FIRST);
+	if (!aggregate_was_right(a, results[FIRST_MARKS]))
+		a->next = AGGREGATE_WHOLE;
+	PQclear(results[FIRST_MARKS]);
+	return aggregate_take_list(a, results[FIRST_LIST]);
+}
+
+static int aggregate_at_once(struct aggregate *a)
+{
+	auto_free struct aggregate_first *first = malloc(sizeof(*first));
+	auto_free struct aggregate_asked *asked = malloc(sizeof(*asked));
+	if (!first || !asked)
+		return tally_fail(aggregate_ctx(a), ENOMEM, "no memory");
+	aggregate_add_pieces(a, asked);
+	int r = aggregate_ask_at_once(a, first, asked);
+	aggregate_sql_done(&first->list.sql);
+	for (uint32_t i = 0; i < asked->n; i++)
+		aggregate_sql_done(&asked->statements[i].sql);
 	return r;
 }
 
@@ -278,7 +344,7 @@ static int aggregate_feed(struct aggregate *a)
 	struct aggregator *aggregator = &a->totals.aggregator;
 	/* Where each group is one series, its sums can be written down when the series ends,
 	 * instead of being added to others'. */
-	bool alone = a->n_groups == a->n_series && !a->totals.texts;
+	bool alone = a->groups.n == a->n_series && !a->totals.texts;
 	int r = 0;
 	for (uint32_t s = 0; r == 0 && s < a->n_series; s++) {
 		const struct aggregate_series *series = &a->series[s];
@@ -296,37 +362,6 @@ static int aggregate_feed(struct aggregate *a)
 
 /* ---- Answering ---------------------------------------------------------------- */
 
-static int aggregate_copy_group(struct aggregate *a, struct tally_cell *row, int list)
-{
-	int r = 0;
-	for (int c = 1; r == 0 && c <= (int)a->bound->query->n_group_by; c++) {
-		if (PQgetisnull(a->list, list, c))
-			continue;
-		struct tally_cell cell =
-			pg_get_cell(a->result->columns[c].type, PQgetvalue(a->list, list, c),
-				    PQgetlength(a->list, list, c));
-		r = result_put(a->result, row, (uint32_t)c, &cell);
-	}
-	return r;
-}
-
-/* A batch holds each text once, however many rows of the group are in it. */
-static int aggregate_put_group(void *arg, struct tally_cell *row, uint32_t number)
-{
-	struct aggregate *a = arg;
-	struct aggregate_group *group = &a->groups[number];
-	const struct tally_batch *batch = a->result->batch;
-	if (group->batch == a->result->n_batches) {
-		const struct tally_cell *same =
-			&batch->cells[(size_t)group->row * batch->table->n_columns];
-		memcpy(row + 1, same + 1, a->bound->query->n_group_by * sizeof(*row));
-		return 0;
-	}
-	group->batch = a->result->n_batches;
-	group->row = batch->n_rows - 1;
-	return aggregate_copy_group(a, row, group->list);
-}
-
 static void aggregate_done(struct aggregate *a)
 {
 	for (uint32_t i = 0; i < ROLLUP_PLAN_MAX_SEGMENTS; i++) {
@@ -334,61 +369,102 @@ static void aggregate_done(struct aggregate *a)
 		row_stream_close(&a->before[i]);
 	}
 	totals_done(&a->totals);
-	PQclear(a->list);
+	groups_done(&a->groups);
 	free(a->series);
 	free(a->ids);
-	free(a->groups);
+}
+
+static void aggregate_init(struct aggregate *a, tally_rows_fn *rows, void *arg)
+{
+	struct aggregate_sql sql = {.totals = &a->totals};
+	result_init(a->result, aggregate_ctx(a), a->bound, schema_levels[a->plan.level].suffix,
+		    rows, arg);
+	totals_init(&a->totals, a->bound, a->result);
+	a->most = aggregate_sql_most(&sql);
+}
+
+/* All that the answer is made of. */
+static int aggregate_fetch(struct aggregate *a, tally_rows_fn *rows, void *arg)
+{
+	if (a->way == AGGREGATE_AT_ONCE) {
+		rollup_plan_find(a->bound, reader_known(a->reader, a->bound->stored), &a->plan);
+		aggregate_init(a, rows, arg);
+		a->most = a->most < AGGREGATE_FEW ? a->most : AGGREGATE_FEW;
+		if (a->plan.n_pieces && !aggregate_is_large(a, 1))
+			return aggregate_at_once(a);
+		a->next = AGGREGATE_WHOLE;
+		return 0;
+	}
+	int r = aggregate_list(a);
+	if (r < 0)
+		return r;
+	aggregate_init(a, rows, arg);
+	return a->n_series && a->plan.n_pieces ? aggregate_start(a) : 0;
 }
 
 /* In a transaction of its own, which is over if the data came at once. */
 static int aggregate_read(struct aggregate *a, tally_rows_fn *rows, void *arg)
 {
-	struct watermarks watermarks;
-	int r = aggregate_list(a, &watermarks);
-	if (r < 0)
+	int r = aggregate_fetch(a, rows, arg);
+	if (r < 0 || a->next != AGGREGATE_DONE)
 		return r;
-	rollup_plan_find(a->bound, &watermarks, &a->plan);
-	result_init(a->result, a->pg->ctx, a->bound, schema_levels[a->plan.level].suffix, rows,
-		    arg);
-	totals_init(&a->totals, a->bound, a->result);
-	if (a->n_series && a->plan.n_pieces)
-		r = aggregate_start(a);
-	if (r < 0 || a->cut)
-		return r;
-	for (uint32_t i = 0; r == 0 && !a->paged && i < a->plan.n_pieces; i++)
+	for (uint32_t i = 0; r == 0 && a->way != AGGREGATE_PAGED && i < a->plan.n_pieces; i++)
 		r = row_stream_sort(&a->rows[i]);
 	if (r < 0)
-		return tally_fail(a->pg->ctx, -r, "no memory");
+		return tally_fail(aggregate_ctx(a), -r, "no memory");
 	r = aggregate_feed(a);
-	return r == 0 ? totals_answer(&a->totals, aggregate_put_group, a) : r;
+	return r == 0 ? totals_answer(&a->totals, groups_put, &a->groups) : r;
 }
 
-/* *paged: also whether that is how it has to be asked. */
-static int aggregate_try(struct pg_connection *pg, const struct bound_query *bound, bool *paged,
-			 tally_rows_fn *rows, void *arg)
+/* *way: also how it has to be asked next, if it has. */
+static int aggregate_try(struct reader *reader, const struct bound_query *bound,
+			 enum aggregate_way *way, tally_rows_fn *rows, void *arg)
 {
 	auto_free struct aggregate *a = calloc(1, sizeof(*a));
 	auto_free struct result *result = malloc(sizeof(*result));
 	if (!a || !result)
-		return tally_fail(pg->ctx, ENOMEM, "no memory");
+		return tally_fail(reader->pg.ctx, ENOMEM, "no memory");
 	result->batch = NULL;
-	a->pg = pg;
+	a->reader = reader;
 	a->bound = bound;
 	a->result = result;
-	a->paged = *paged;
+	a->way = *way;
+	a->next = AGGREGATE_DONE;
 	int r = aggregate_read(a, rows, arg);
-	*paged = a->cut;
+	*way = a->next;
 	result_done(result);
 	aggregate_done(a);
 	return r;
 }
 
-int aggregate_run(struct pg_connection *pg, const struct bound_query *bound, tally_rows_fn *rows,
+/* Whether a few series are asked for, of which all can be had at once. */
+static bool aggregate_is_of_few(const struct reader *reader, const struct bound_query *bound)
+{
+	const struct tally_table *table = &bound->stored->table;
+	bool few = false;
+	for (uint32_t i = 0; i < bound->query->n_filters; i++)
+		few |= bound->query->filters[i].match == TALLY_EQUALS &&
+		       table->columns[bound->filter[i]].role == TALLY_TAG;
+	return few && table->kind != TALLY_STATE && reader_known(reader, bound->stored);
+}
+
+int aggregate_run(struct reader *reader, const struct bound_query *bound, tally_rows_fn *rows,
 		  void *arg)
 {
-	bool paged = false;
-	int r = aggregate_try(pg, bound, &paged, rows, arg);
-	/* Nothing was handed to the caller yet: a piece that is cut is found before the first row.
-	 */
-	return r == 0 && paged ? aggregate_try(pg, bound, &paged, rows, arg) : r;
+	enum aggregate_way way = AGGREGATE_WHOLE;
+	bool cut = false;
+	int r = 0;
+	if (newest_is_asked(bound)) {
+		r = newest_run(reader, bound, rows, arg, &cut);
+		if (r != 0 || !cut)
+			return r;
+		way = AGGREGATE_PAGED;
+	} else if (aggregate_is_of_few(reader, bound)) {
+		way = AGGREGATE_AT_ONCE;
+	}
+	/* Nothing was handed to the caller yet: that it has to be asked otherwise is found before
+	 * the first row. */
+	while (r == 0 && way != AGGREGATE_DONE)
+		r = aggregate_try(reader, bound, &way, rows, arg);
+	return r;
 }

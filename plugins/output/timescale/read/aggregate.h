@@ -2,11 +2,11 @@
 #ifndef TALLYD_TIMESCALE_AGGREGATE_H
 #define TALLYD_TIMESCALE_AGGREGATE_H
 
-#include "pg/pg_connection.h"
+#include "read/readers.h"
 #include "store/bound_query.h"
 
 /* On a connection that is in no transaction. */
-int aggregate_run(struct pg_connection *pg, const struct bound_query *bound, tally_rows_fn *rows,
+int aggregate_run(struct reader *reader, const struct bound_query *bound, tally_rows_fn *rows,
 		  void *arg);
 
 #endif

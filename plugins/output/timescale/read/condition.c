@@ -156,18 +156,35 @@ static bool condition_is_indexed(const struct bound_query *bound, uint16_t colum
 	return true;
 }
 
-/* All alternatives at once.  The index is a partial one, since no entry of it may be larger than a
- * third of a page; the server uses it only where the statement itself repeats its condition. */
+/* The values of all EQUALS filters on a column; their number. */
+static uint32_t condition_alternatives(const struct bound_query *bound, uint32_t first,
+				       const struct tally_cell *ret[BOUND_QUERY_MAX_FILTERS])
+{
+	uint32_t n = 0;
+	for (uint32_t i = first; i < bound->query->n_filters; i++)
+		if (bound_query_is_equals(bound, i, bound->filter[first]))
+			ret[n++] = &bound->query->filters[i].value;
+	return n;
+}
+
+/* All alternatives at once; of text as one parameter, so that any number of them is one statement.
+ * The index is a partial one, since no entry of it may be larger than a third of a page; the server
+ * uses it only where the statement itself repeats its condition. */
 static void condition_equals(const struct condition *c, const struct bound_query *bound,
 			     uint32_t first)
 {
+	const struct tally_cell *values[BOUND_QUERY_MAX_FILTERS];
 	uint16_t column = bound->filter[first];
+	uint32_t n = condition_alternatives(bound, first, values);
 	condition_column(c);
-	for (uint32_t i = first; i < bound->query->n_filters; i++)
-		if (bound_query_is_equals(bound, i, column))
-			strbuf_add(c->sql, "%s$%d", i == first ? " in (" : ", ",
-				   condition_value(c, &bound->query->filters[i].value));
-	strbuf_add(c->sql, ")");
+	if (n > 1 && c->column->type == TALLY_TEXT) {
+		strbuf_add(c->sql, " = any($%d)", parameters_texts(c->parameters, values, n));
+	} else {
+		for (uint32_t i = 0; i < n; i++)
+			strbuf_add(c->sql, "%s$%d", i ? ", " : " in (",
+				   condition_value(c, values[i]));
+		strbuf_add(c->sql, ")");
+	}
 	if (condition_is_indexed(bound, column))
 		strbuf_add(c->sql, " and octet_length(%s\"%s\") < %d", c->alias, c->column->name,
 			   SCHEMA_INDEXED_BYTES);

@@ -10,6 +10,13 @@
 
 #include "pg/pg_value.h"
 
+void parameters_init(struct parameters *parameters)
+{
+	parameters->n = 0;
+	parameters->failed = false;
+	parameters->bytes = (struct strbuf){0};
+}
+
 void parameters_done(struct parameters *parameters)
 {
 	strbuf_done(&parameters->bytes);
@@ -78,17 +85,40 @@ int parameters_cell(struct parameters *p, uint16_t type, const struct tally_cell
 	return p->n;
 }
 
-/* One array instead of a list of numbers: the text stays the same, and so does the prepared plan.
- */
+/* One array instead of a list of values: the text stays the same, and so does the prepared plan. */
+static char *parameters_array(char *to, Oid type, uint32_t n, bool nulls)
+{
+	to = pg_put_32(pg_put_32(pg_put_32(to, 1), nulls), type);
+	return pg_put_32(pg_put_32(to, n), 1);
+}
+
+enum { PARAMETERS_ARRAY = 20 }; /* bytes before the values */
+
 int parameters_ints(struct parameters *p, const int32_t *values, uint32_t n)
 {
-	char *to = parameters_add(p, 1007 /* int4[] */, (int)(20 + 8 * n));
+	char *to = parameters_add(p, 1007 /* int4[] */, (int)(PARAMETERS_ARRAY + 8 * n));
 	if (!to)
 		return p->n;
-	to = pg_put_32(pg_put_32(pg_put_32(to, 1), 0), PG_INT4);
-	to = pg_put_32(pg_put_32(to, n), 1);
+	to = parameters_array(to, PG_INT4, n, false);
 	for (uint32_t i = 0; i < n; i++)
 		to = pg_put_32(pg_put_32(to, 4), (uint32_t)values[i]);
+	return p->n;
+}
+
+int parameters_texts(struct parameters *p, const struct tally_cell *const *values, uint32_t n)
+{
+	size_t len = PARAMETERS_ARRAY;
+	bool nulls = false;
+	for (uint32_t i = 0; i < n; i++) {
+		len += sizeof(uint32_t) + (values[i]->set ? values[i]->len : 0);
+		nulls |= !values[i]->set;
+	}
+	char *to = parameters_add(p, 1009 /* text[] */, (int)len);
+	if (!to)
+		return p->n;
+	to = parameters_array(to, PG_TEXT, n, nulls);
+	for (uint32_t i = 0; i < n; i++)
+		to = pg_put_cell(to, TALLY_TEXT, values[i]);
 	return p->n;
 }
 

@@ -20,6 +20,7 @@ struct parameters {
 	struct strbuf bytes;
 };
 
+void parameters_init(struct parameters *parameters);
 void parameters_done(struct parameters *parameters);
 int parameters_cell(struct parameters *parameters, uint16_t type, const struct tally_cell *cell);
 int parameters_text(struct parameters *parameters, const char *text, size_t len);
@@ -28,6 +29,8 @@ int parameters_bytes(struct parameters *parameters, const void *bytes, size_t le
 int parameters_time(struct parameters *parameters, int64_t ns);
 int parameters_int(struct parameters *parameters, int64_t value);
 int parameters_ints(struct parameters *parameters, const int32_t *values, uint32_t n);
+int parameters_texts(struct parameters *parameters, const struct tally_cell *const *values,
+		     uint32_t n);
 /* In the connection's form; points into parameters.  -ENOMEM, -EINVAL. */
 int parameters_get(struct tally_ctx *ctx, struct parameters *parameters, struct pg_params *ret);
 

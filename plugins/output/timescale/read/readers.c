@@ -1,9 +1,13 @@
 /*
  * store_query() and store_tables() take a connection on whichever thread asks, and give it back on
- * the same one.  Happy path: a free one that is connected → is it still alive → hand it out; the
- * begin of the transaction travels with the first statements (readers_begin()).  What can fail: all
- * are busy until the deadline (-ETIMEDOUT), the database cannot be reached (-ENOTCONN, for a second
- * without asking it again).
+ * the same one.  Happy path: a free one that is connected → is it still alive → hand it out →
+ * readers_ask().  What can fail: all are busy until the deadline (-ETIMEDOUT), the database cannot
+ * be reached (-ENOTCONN, for a second without asking it again).
+ *
+ * Statements that are sent under one Sync are one transaction without BEGIN and COMMIT: that will
+ * do for a single one, which sees one state in any case.  Nothing is set for the session that a
+ * writer could not have, too: behind a pooler it may be somebody else's in a moment.
+ * https://www.postgresql.org/docs/15/protocol-flow.html#PROTOCOL-FLOW-PIPELINING
  *
  * Blocking connections, 2 to 4 of them, were measured to be as fast as an asynchronous client or
  * pipelining: the server's CPU is the limit, not waiting here.
@@ -14,6 +18,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "pg/pg_value.h"
@@ -41,14 +46,15 @@ void readers_init(struct readers *readers, struct tally_ctx *ctx, const char *co
 	*readers = (struct readers){.ctx = ctx, .option = "conninfo", .conninfo = conninfo};
 	connection_pool_init(&readers->pool, n);
 	for (uint32_t i = 0; i < n; i++)
-		readers->all[i] = (struct pg_connection){
-			.ctx = ctx, .timeout = READERS_TIMEOUT, .interrupt_fd = interrupt_fd};
+		readers->all[i] = (struct reader){.pg = {.ctx = ctx,
+							 .timeout = READERS_TIMEOUT,
+							 .interrupt_fd = interrupt_fd}};
 }
 
 void readers_close(struct readers *readers)
 {
 	for (uint32_t i = 0; i < readers->pool.n; i++)
-		pg_close(&readers->all[i]);
+		pg_close(&readers->all[i].pg);
 }
 
 void readers_done(struct readers *readers)
@@ -69,16 +75,16 @@ static int64_t readers_refused_until(struct readers *readers, int64_t set)
 
 /* For a second after a failure further queries fail at once, instead of each waiting for a server
  * that does not answer. */
-static int readers_open(struct readers *readers, struct pg_connection *pg)
+static int readers_open(struct readers *readers, struct reader *reader)
 {
 	int64_t now = tally_monotonic(readers->ctx);
 	if (now < readers_refused_until(readers, 0))
 		return tally_fail(readers->ctx, ENOTCONN, "the database cannot be reached");
-	int r = pg_open_secret(
-		pg, readers->option, readers->conninfo,
-		PG_SETUP_VANISHED READERS_PLANS
-		"set timezone = 'UTC'; set application_name = 'tallyd reader'; set jit = off; "
-		"set idle_in_transaction_session_timeout = '1min'");
+	int r = pg_open_secret(&reader->pg, readers->option, readers->conninfo,
+			       PG_SETUP_VANISHED READERS_PLANS
+			       "set default_transaction_isolation = 'read committed'; set timezone "
+			       "= 'UTC'; set application_name = 'tallyd reader'; set jit = off; "
+			       "set idle_in_transaction_session_timeout = '1min'");
 	if (r < 0)
 		readers_refused_until(readers, tally_monotonic(readers->ctx) + READERS_PAUSE);
 	return r;
@@ -91,26 +97,27 @@ static bool readers_is_alive(const struct pg_connection *pg)
 	return pg_is_open(pg) && poll(&fd, 1, 0) == 0;
 }
 
-int readers_take(struct readers *readers, int64_t deadline, struct pg_connection **ret)
+int readers_take(struct readers *readers, int64_t deadline, struct reader **ret)
 {
 	uint32_t number = 0;
 	int r = connection_pool_take(&readers->pool, readers->ctx, deadline, &number);
 	if (r < 0)
 		return r;
-	struct pg_connection *pg = &readers->all[number];
+	struct reader *reader = &readers->all[number];
 	/* A little more than the server is given, for its message to arrive. */
-	pg->deadline = deadline + READERS_MORE;
-	r = readers_is_alive(pg) ? 0 : readers_open(readers, pg);
+	reader->pg.deadline = deadline + READERS_MORE;
+	r = readers_is_alive(&reader->pg) ? 0 : readers_open(readers, reader);
 	if (r < 0) {
-		readers_give_back(readers, pg);
+		readers_give_back(readers, reader);
 		return r;
 	}
-	*ret = pg;
+	*ret = reader;
 	return 0;
 }
 
-void readers_give_back(struct readers *readers, struct pg_connection *pg)
+void readers_give_back(struct readers *readers, struct reader *reader)
 {
+	struct pg_connection *pg = &reader->pg;
 	pg->deadline = tally_monotonic(readers->ctx) + READERS_PAUSE;
 	pg->cancelled = NULL;
 	if (pg->conn && PQtransactionStatus(pg->conn) == PQTRANS_ACTIVE)
@@ -119,11 +126,14 @@ void readers_give_back(struct readers *readers, struct pg_connection *pg)
 	if (pg->conn && PQtransactionStatus(pg->conn) == PQTRANS_INTRANS)
 		(void)pg_exec(pg, "commit");
 	pg_rollback(pg);
-	connection_pool_give_back(&readers->pool, (uint32_t)(pg - readers->all), pg->conn);
+	connection_pool_give_back(&readers->pool, (uint32_t)(reader - readers->all), pg->conn);
 }
 
-int readers_begin(const struct pg_connection *pg, enum readers_plans plans,
-		  struct readers_begin *room, struct pg_statement *ret)
+/* ---- Asking ------------------------------------------------------------------------ */
+
+/* The server's own timeout besides ours, so that it stops where a cancel does not arrive. */
+static int readers_set_timeout(const struct reader *reader, enum readers_plans plans,
+			       struct readers_timeout *room, struct pg_statement *ret)
 {
 	static const char *const settings[] = {
 		[READERS_PLANS_KEPT] = "select set_config('statement_timeout', $1, true)",
@@ -132,33 +142,96 @@ int readers_begin(const struct pg_connection *pg, enum readers_plans plans,
 				      "set_config('enable_sort', 'on', true)",
 	};
 	static const Oid type = PG_TEXT;
+	const struct pg_connection *pg = &reader->pg;
 	int64_t left = pg->deadline - READERS_MORE - tally_monotonic(pg->ctx);
 	if (left <= 0)
 		return tally_fail(pg->ctx, ETIMEDOUT, "the query ran into its deadline");
-	room->length = snprintf(room->text, sizeof(room->text), "%" PRId64, left / 1000000 + 1);
+	room->length = snprintf(room->text, sizeof(room->text), "%" PRId64, left / CLOCK_MS + 1);
 	room->value = room->text;
 	room->params = (struct pg_params){1, &type, &room->value, &room->length};
-	/* All statements of a query see one state: watermarks and rows have to agree.  The server's
-	 * own timeout besides ours, so that it stops where a cancel does not arrive. */
-	ret[0] = (struct pg_statement){"begin isolation level repeatable read read only", NULL};
-	ret[1] = (struct pg_statement){settings[plans], &room->params};
+	*ret = (struct pg_statement){settings[plans], &room->params};
 	return 0;
 }
 
-int readers_begin_now(struct pg_connection *pg)
+int readers_begin(const struct reader *reader, enum readers_plans plans,
+		  struct readers_timeout *room, struct pg_statement *ret)
 {
-	struct readers_begin room;
+	/* All statements of a query see one state: watermarks and rows have to agree. */
+	ret[0] = (struct pg_statement){"begin isolation level repeatable read read only", NULL};
+	return readers_set_timeout(reader, plans, room, &ret[1]);
+}
+
+int readers_ask(struct reader *reader, const struct pg_statement *statements, int n, PGresult **ret)
+{
+	struct pg_statement all[PG_ASK_MAX];
+	PGresult *results[PG_ASK_MAX];
+	struct readers_timeout room;
+	int first = n > 1 ? READERS_BEGIN : 1, more = n > 1;
+	if (n > READERS_ASK_MAX)
+		return tally_fail(reader->pg.ctx, EINVAL, "too many statements at once");
+	int r = n > 1 ? readers_begin(reader, READERS_PLANS_KEPT, &room, all)
+		      : readers_set_timeout(reader, READERS_PLANS_KEPT, &room, all);
+	if (r < 0)
+		return r;
+	memcpy(all + first, statements, (size_t)n * sizeof(*all));
+	all[first + n] = (struct pg_statement){"commit", NULL};
+	r = pg_ask(&reader->pg, all, first + n + more, results);
+	if (r < 0)
+		return r;
+	memcpy(ret, results + first, (size_t)n * sizeof(*ret));
+	for (int i = 0; i < first + n + more; i++)
+		if (i < first || i >= first + n)
+			PQclear(results[i]);
+	return 0;
+}
+
+int readers_ask_rows(struct reader *reader, const struct pg_statement *statement, pg_row_fn *row,
+		     void *arg)
+{
+	enum { TIMEOUT, ROWS, N };
+	struct pg_statement all[N] = {[ROWS] = *statement};
+	struct readers_timeout room;
+	int r = readers_set_timeout(reader, READERS_PLANS_KEPT, &room, &all[TIMEOUT]);
+	return r < 0 ? r : pg_ask_rows(&reader->pg, all, N, ROWS, row, arg);
+}
+
+int readers_begin_now(struct reader *reader)
+{
+	struct readers_timeout room;
 	struct pg_statement statements[READERS_BEGIN];
 	PGresult *results[READERS_BEGIN];
-	int r = readers_begin(pg, READERS_PLANS_NEW, &room, statements);
+	int r = readers_begin(reader, READERS_PLANS_NEW, &room, statements);
 	if (r == 0)
-		r = pg_ask(pg, statements, READERS_BEGIN, results);
+		r = pg_ask(&reader->pg, statements, READERS_BEGIN, results);
 	for (int i = 0; r == 0 && i < READERS_BEGIN; i++)
 		PQclear(results[i]);
 	return r;
 }
 
-int readers_plan_anew(struct pg_connection *pg)
+int readers_plan_anew(struct reader *reader)
 {
-	return pg_exec(pg, "set local plan_cache_mode = 'auto'; set local enable_sort = on");
+	return pg_exec(&reader->pg,
+		       "set local plan_cache_mode = 'auto'; set local enable_sort = on");
+}
+
+/* ---- What is known ------------------------------------------------------------------ */
+
+const struct watermarks *reader_known(const struct reader *reader,
+				      const struct stored_table *stored)
+{
+	for (int i = 0; i < READERS_KNOWN; i++)
+		if (reader->known[i].stored == stored)
+			return &reader->known[i].watermarks;
+	return NULL;
+}
+
+void reader_know(struct reader *reader, const struct stored_table *stored,
+		 const struct watermarks *watermarks)
+{
+	uint32_t at = 0;
+	while (at < READERS_KNOWN && reader->known[at].stored != stored)
+		at++;
+	if (at == READERS_KNOWN)
+		at = reader->oldest++ % READERS_KNOWN;
+	reader->known[at] = (struct reader_known){stored, *watermarks};
 }

@@ -3,10 +3,11 @@
  * order of time over all series: so each series that the filters leave gives at most a page's
  * rows from its own end of the index, and these are sorted.
  *
- * Rows come one by one, since a page of them may be large.  A usual page takes one round trip, with
- * the transaction around it, and a statement that stays prepared: planning it takes longer than
- * reading the page.  store_query() calls scan_run() on the thread that asks; what can fail is a
- * statement, memory, or the caller's rows function.
+ * Rows come one by one, since a page of them may be large.  A usual page takes one round trip and a
+ * statement that stays prepared: planning it takes longer than reading the page.  A search has one
+ * for each stretch of time that may have what it looks for, several of them in a round trip, more
+ * the longer nothing is found.  store_query() calls scan_run() on the thread that asks; what can
+ * fail is a statement, memory, or the caller's rows function.
  *
  * There are no offsets: a page begins after the key of the last row shown, so it costs the same
  * however deep it lies, and rows that were added meanwhile shift nothing.
@@ -19,20 +20,23 @@
 #include "base/cleanup.h"
 #include "read/condition.h"
 #include "pg/pg_value.h"
-#include "read/readers.h"
 #include "read/text_ranges.h"
 #include "schema/schema.h"
 
 /* What is not wanted any more comes to its end all the same. */
 enum { SCAN_FEW = 128 };
+/* Ranges that are asked for at once, at most; and rows with which a range is asked for alone, and
+ * stopped when there are enough. */
+enum { SCAN_RANGES = 8, SCAN_MANY = 5000 };
 
 struct scan {
 	const struct bound_query *bound;
 	struct result *result;
-	struct parameters parameters;
+	struct parameters *parameters;
 	struct strbuf sql;
 	int64_t range[2]; /* what is read now, not of a STATE table */
 	uint32_t left;    /* rows that may still come */
+	bool searched;    /* the limit is a parameter: each search would have another */
 };
 
 static bool scan_is_state(const struct scan *scan)
@@ -48,6 +52,14 @@ static const struct tally_column *scan_column(const struct scan *scan, uint32_t 
 static const char *scan_alias(const struct scan *scan, const struct tally_column *column)
 {
 	return column->role == TALLY_TAG && !scan_is_state(scan) ? "s." : "r.";
+}
+
+static void scan_append_number(struct scan *scan)
+{
+	if (scan->searched)
+		strbuf_add(&scan->sql, " limit $%d", parameters_int(scan->parameters, scan->left));
+	else
+		strbuf_add(&scan->sql, " limit %u", scan->left);
 }
 
 /* The columns of the answer: the time, then those selected; and what belongs to the time. */
@@ -74,7 +86,7 @@ static void scan_append_order(struct scan *scan)
 		if (i == 0 && schema_has_nanos(stored))
 			strbuf_add(&scan->sql, ", r._nanos%s", direction);
 	}
-	strbuf_add(&scan->sql, " limit %u", scan->left);
+	scan_append_number(scan);
 }
 
 static void scan_append_state(struct scan *scan)
@@ -82,9 +94,9 @@ static void scan_append_state(struct scan *scan)
 	scan_append_columns(scan);
 	strbuf_add(&scan->sql, " from tally.\"%s_rows\" r where true",
 		   scan->bound->stored->table.name);
-	condition_append(&scan->sql, &scan->parameters, scan->bound,
+	condition_append(&scan->sql, scan->parameters, scan->bound,
 			 BOUND_QUERY_TAGS | BOUND_QUERY_FIELDS, "r.", "r.");
-	condition_append_after(&scan->sql, &scan->parameters, scan->bound, "r.", "r.");
+	condition_append_after(&scan->sql, scan->parameters, scan->bound, "r.", "r.");
 	scan_append_order(scan);
 }
 
@@ -93,9 +105,9 @@ static void scan_append_limit(struct scan *scan, const char *operator, int64_t l
 {
 	const char *time = scan_column(scan, 0)->name;
 	const struct tally_cell cell = {.i = limit, .set = 1};
-	int parameter = parameters_cell(&scan->parameters, TALLY_TIME, &cell);
+	int parameter = parameters_cell(scan->parameters, TALLY_TIME, &cell);
 	/* Not as a number in the text, which would be another statement each time. */
-	int nanos = parameters_int(&scan->parameters, pg_time_nanos(limit));
+	int nanos = parameters_int(scan->parameters, pg_time_nanos(limit));
 	strbuf_add(&scan->sql, " and r.\"%s\" %c= $%d and (r.\"%s\", r._nanos) %s ($%d, $%d)", time,
 		   *operator, parameter, time, operator, parameter, nanos);
 }
@@ -109,8 +121,8 @@ static void scan_append_range(struct scan *scan)
 		scan_append_limit(scan, "<", to);
 	} else {
 		strbuf_add(&scan->sql, " and r.\"%s\" >= $%d and r.\"%s\" < $%d", time,
-			   parameters_time(&scan->parameters, from), time,
-			   parameters_time(&scan->parameters, to));
+			   parameters_time(scan->parameters, from), time,
+			   parameters_time(scan->parameters, to));
 	}
 }
 
@@ -125,16 +137,17 @@ static void scan_append_rows(struct scan *scan)
 		   "tally.\"%s_rows\" r where r._series = s._series",
 		   name, name);
 	scan_append_range(scan);
-	condition_append(&scan->sql, &scan->parameters, scan->bound, BOUND_QUERY_FIELDS, "", "r.");
-	condition_append_after(&scan->sql, &scan->parameters, scan->bound, "s.", "r.");
+	condition_append(&scan->sql, scan->parameters, scan->bound, BOUND_QUERY_FIELDS, "", "r.");
+	condition_append_after(&scan->sql, scan->parameters, scan->bound, "s.", "r.");
 	strbuf_add(&scan->sql, " order by r.\"%s\"%s", scan_column(scan, 0)->name, direction);
 	if (schema_has_nanos(stored))
 		strbuf_add(&scan->sql, ", r._nanos%s", direction);
 	if (stored->order)
 		strbuf_add(&scan->sql, ", r.\"%s\"%s", scan_column(scan, stored->order)->name,
 			   direction);
-	strbuf_add(&scan->sql, " limit %u) r where true", scan->left);
-	condition_append(&scan->sql, &scan->parameters, scan->bound, BOUND_QUERY_TAGS, "s.", "");
+	scan_append_number(scan);
+	strbuf_add(&scan->sql, ") r where true");
+	condition_append(&scan->sql, scan->parameters, scan->bound, BOUND_QUERY_TAGS, "s.", "");
 	scan_append_order(scan);
 }
 
@@ -143,6 +156,9 @@ static int scan_row(void *arg, const PGresult *result, int at)
 	struct scan *scan = arg;
 	struct tally_cell *row = NULL;
 	uint32_t n = scan->result->table.n_columns;
+	/* Of ranges that were asked for together. */
+	if (scan->left == 0)
+		return 0;
 	scan->left--;
 	int r = result_row(scan->result, &row);
 	for (uint32_t c = 0; r == 0 && c < n; c++) {
@@ -173,24 +189,14 @@ static int scan_one_by_one(struct scan *scan, struct pg_connection *pg,
 	return r;
 }
 
-static int scan_few(struct scan *scan, struct pg_connection *pg, const struct pg_params *params)
+static int scan_params(struct scan *scan, struct tally_ctx *ctx, struct pg_params *ret)
 {
-	enum { ROWS = READERS_BEGIN, COMMIT, N };
-	struct readers_begin begin;
-	struct pg_statement statements[N] = {
-		[ROWS] = {scan->sql.data, params}, [COMMIT] = {"commit", NULL}};
-	int r = readers_begin(pg, READERS_PLANS_KEPT, &begin, statements);
-	return r < 0 ? r : pg_ask_rows(pg, statements, N, ROWS, scan_row, scan);
-}
-
-static int scan_params(struct scan *scan, struct pg_connection *pg, struct pg_params *ret)
-{
-	int r = parameters_get(pg->ctx, &scan->parameters, ret);
-	return r == 0 && scan->sql.failed ? tally_fail(pg->ctx, ENOMEM, "no memory") : r;
+	int r = parameters_get(ctx, scan->parameters, ret);
+	return r == 0 && scan->sql.failed ? tally_fail(ctx, ENOMEM, "no memory") : r;
 }
 
 /* Of the whole range, as one statement. */
-static int scan_whole(struct scan *scan, struct pg_connection *pg)
+static int scan_whole(struct scan *scan, struct reader *reader)
 {
 	struct pg_params params;
 	bound_query_range(scan->bound, &scan->range[0], &scan->range[1]);
@@ -198,45 +204,99 @@ static int scan_whole(struct scan *scan, struct pg_connection *pg)
 		scan_append_state(scan);
 	else
 		scan_append_rows(scan);
-	int r = scan_params(scan, pg, &params);
+	int r = scan_params(scan, reader->pg.ctx, &params);
 	if (r < 0)
 		return r;
-	if (scan->left <= SCAN_FEW)
-		return scan_few(scan, pg, &params);
-	r = readers_begin_now(pg);
-	return r == 0 ? scan_one_by_one(scan, pg, &params) : r;
+	if (scan->left <= SCAN_FEW) {
+		const struct pg_statement statement = {scan->sql.data, &params};
+		return readers_ask_rows(reader, &statement, scan_row, scan);
+	}
+	r = readers_begin_now(reader);
+	return r == 0 ? scan_one_by_one(scan, &reader->pg, &params) : r;
 }
 
-/* What the index of a log's text rules out is not read. */
-static int scan_ranges(struct scan *scan, struct pg_connection *pg)
+/* ---- Searches ---------------------------------------------------------------------- */
+
+/* Some ranges that are asked for together: the same statement with other values. */
+struct scan_ranges {
+	struct text_ranges ranges;
+	bool more; /* scan->range is the next one */
+	int n;
+	struct parameters parameters[SCAN_RANGES];
+	struct pg_params params[SCAN_RANGES];
+	struct pg_statement statements[SCAN_RANGES + 1];
+};
+
+static int scan_add_range(struct scan *scan, struct pg_connection *pg, struct scan_ranges *some)
 {
-	auto_text_ranges struct text_ranges ranges;
-	int r = text_ranges_begin(pg, scan->bound, &ranges);
-	while (r == 0 && scan->left && text_ranges_next(&ranges, scan->range)) {
-		struct pg_params params;
-		parameters_done(&scan->parameters);
-		scan->parameters = (struct parameters){.n = 0};
-		strbuf_clear(&scan->sql);
-		scan_append_rows(scan);
-		r = scan_params(scan, pg, &params);
-		if (r == 0)
-			r = scan_one_by_one(scan, pg, &params);
-	}
+	scan->parameters = &some->parameters[some->n];
+	parameters_init(scan->parameters);
+	strbuf_clear(&scan->sql);
+	scan_append_rows(scan);
+	int r = scan_params(scan, pg->ctx, &some->params[some->n++]);
+	some->more = text_ranges_next(&some->ranges, scan->range);
 	return r;
 }
 
-int scan_run(struct pg_connection *pg, const struct bound_query *bound, struct result *result)
+/* The last ones together with the end of the transaction. */
+static int scan_ask_ranges(struct scan *scan, struct pg_connection *pg, struct scan_ranges *some)
 {
-	auto_free struct scan *scan = calloc(1, sizeof(*scan));
-	if (!scan)
-		return tally_fail(pg->ctx, ENOMEM, "no memory");
-	scan->bound = bound;
-	scan->result = result;
-	scan->left = bound->query->limit;
-	int r = text_ranges_are_asked(bound) ? scan_ranges(scan, pg) : scan_whole(scan, pg);
+	if (scan->left > SCAN_MANY)
+		return scan_one_by_one(scan, pg, &some->params[0]);
+	for (int i = 0; i < some->n; i++)
+		some->statements[i] = (struct pg_statement){scan->sql.data, &some->params[i]};
+	some->statements[some->n] = (struct pg_statement){"commit", NULL};
+	return pg_ask_rows(pg, some->statements, some->n + !some->more, 0, scan_row, scan);
+}
+
+/* At most so many of them. */
+static int scan_some_ranges(struct scan *scan, struct pg_connection *pg, struct scan_ranges *some,
+			    int most)
+{
+	int r = 0;
+	some->n = 0;
+	while (r == 0 && some->n < most && some->more)
+		r = scan_add_range(scan, pg, some);
+	if (r == 0)
+		r = scan_ask_ranges(scan, pg, some);
+	for (int i = 0; i < some->n; i++)
+		parameters_done(&some->parameters[i]);
+	return r;
+}
+
+/* What the index of a log's text rules out is not read. */
+static int scan_ranges(struct scan *scan, struct reader *reader)
+{
+	auto_free struct scan_ranges *some = malloc(sizeof(*some));
+	if (!some)
+		return tally_fail(reader->pg.ctx, ENOMEM, "no memory");
+	scan->searched = true;
+	int most = 1, r = text_ranges_begin(reader, scan->bound, &some->ranges);
+	some->more = r == 0 && text_ranges_next(&some->ranges, scan->range);
+	while (r == 0 && scan->left && some->more) {
+		r = scan_some_ranges(scan, &reader->pg, some, most);
+		if (most < SCAN_RANGES && scan->left <= SCAN_MANY)
+			most *= 2;
+	}
+	text_ranges_done(&some->ranges);
+	return r;
+}
+
+int scan_run(struct reader *reader, const struct bound_query *bound, struct result *result)
+{
+	auto_free struct parameters *parameters = malloc(sizeof(*parameters));
+	struct scan scan = {.bound = bound,
+			    .result = result,
+			    .parameters = parameters,
+			    .left = bound->query->limit};
+	if (!parameters)
+		return tally_fail(reader->pg.ctx, ENOMEM, "no memory");
+	parameters_init(parameters);
+	int r = text_ranges_are_asked(bound) ? scan_ranges(&scan, reader)
+					     : scan_whole(&scan, reader);
 	if (r == 0)
 		r = result_finish(result);
-	parameters_done(&scan->parameters);
-	strbuf_done(&scan->sql);
+	parameters_done(parameters);
+	strbuf_done(&scan.sql);
 	return r;
 }

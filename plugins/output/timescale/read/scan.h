@@ -2,10 +2,10 @@
 #ifndef TALLYD_TIMESCALE_SCAN_H
 #define TALLYD_TIMESCALE_SCAN_H
 
-#include "pg/pg_connection.h"
+#include "read/readers.h"
 #include "store/result_builder.h"
 
 /* In a transaction of its own, which whoever gives the connection back ends if it is still open. */
-int scan_run(struct pg_connection *pg, const struct bound_query *bound, struct result *result);
+int scan_run(struct reader *reader, const struct bound_query *bound, struct result *result);
 
 #endif

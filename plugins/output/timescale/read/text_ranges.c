@@ -15,7 +15,6 @@
 #include "maintenance/watermarks.h"
 #include "pg/pg_value.h"
 #include "read/parameters.h"
-#include "read/readers.h"
 #include "store/log_lines.h"
 #include "store/log_text.h"
 
@@ -85,11 +84,12 @@ static void ranges_append(struct strbuf *sql, struct parameters *parameters,
 		   table, bound->query->newest_first ? " desc" : "", RANGES_MOST);
 }
 
-static int ranges_ask(struct pg_connection *pg, const struct bound_query *bound,
+static int ranges_ask(struct reader *reader, const struct bound_query *bound,
 		      const struct log_text_asked *asked, PGresult **ret)
 {
 	enum { WITHOUT = READERS_BEGIN, N };
-	struct readers_begin begin;
+	struct pg_connection *pg = &reader->pg;
+	struct readers_timeout timeout;
 	struct pg_params params;
 	struct pg_statement statements[N];
 	PGresult *results[N] = {NULL};
@@ -100,7 +100,7 @@ static int ranges_ask(struct pg_connection *pg, const struct bound_query *bound,
 	if (r == 0 && sql.failed)
 		r = tally_fail(pg->ctx, ENOMEM, "no memory");
 	if (r == 0)
-		r = readers_begin(pg, READERS_PLANS_NEW, &begin, statements);
+		r = readers_begin(reader, READERS_PLANS_KEPT, &timeout, statements);
 	statements[WITHOUT] = (struct pg_statement){sql.data, &params};
 	if (r == 0)
 		r = pg_ask(pg, statements, N, results);
@@ -118,18 +118,19 @@ bool text_ranges_are_asked(const struct bound_query *bound)
 	return asked.n > 0;
 }
 
-int text_ranges_begin(struct pg_connection *pg, const struct bound_query *bound,
+int text_ranges_begin(struct reader *reader, const struct bound_query *bound,
 		      struct text_ranges *ret)
 {
+	struct pg_connection *pg = &reader->pg;
 	struct log_text_asked asked = {.n = 0};
 	int64_t range[2];
 	*ret = (struct text_ranges){.newest_first = bound->query->newest_first};
 	log_text_ask(bound, &asked);
-	int r = ranges_ask(pg, bound, &asked, &ret->without);
+	int r = ranges_ask(reader, bound, &asked, &ret->without);
 	/* Not granted, or not there: the answer is the same, but slower. */
 	if (r < 0 && (strcmp(pg->sqlstate, "42501") == 0 || strcmp(pg->sqlstate, "42P01") == 0)) {
 		pg_rollback(pg);
-		r = readers_begin_now(pg);
+		r = readers_begin_now(reader);
 	}
 	bound_query_range(bound, &range[0], &range[1]);
 	/* Every time but the first can be turned around. */

@@ -6,7 +6,7 @@
 #ifndef TALLYD_TIMESCALE_TEXT_RANGES_H
 #define TALLYD_TIMESCALE_TEXT_RANGES_H
 
-#include "pg/pg_connection.h"
+#include "read/readers.h"
 #include "store/bound_query.h"
 
 struct text_ranges {
@@ -19,7 +19,7 @@ struct text_ranges {
 /* Whether the query looks for a text in lines that are indexed: only for such are there ranges. */
 bool text_ranges_are_asked(const struct bound_query *bound);
 /* Begins the transaction of the query.  Owes text_ranges_done() in any case. */
-int text_ranges_begin(struct pg_connection *pg, const struct bound_query *bound,
+int text_ranges_begin(struct reader *reader, const struct bound_query *bound,
 		      struct text_ranges *ret);
 /* False: there is no more. */
 bool text_ranges_next(struct text_ranges *ranges, int64_t ret[2]);
