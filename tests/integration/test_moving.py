@@ -199,9 +199,7 @@ def test_a_backup_of_packed_rows_is_restored_as_it_was(place, source):
 def test_a_copy_that_was_killed_is_resumed_and_not_begun_again(place, source, server):
     with held(place.conninfo, "select pg_advisory_lock(1952541804, hashtext('weather'))"):
         killed_when(place, ["sqlite:old", "timescale"],
-                    lambda: place.sql("select to_regclass('tally.copying')")[0] != [""]
-                    and place.sql("select count(*) from tally.copying where \"table\" = 'notes' and part = 0")
-                    == [["1"]])
+                    lambda: waits_for_weather(place))
     other = place.copy("sqlite:new", "timescale")
     assert other.returncode == 1 and "does not exist" in other.stderr
     done = place.copy("sqlite:old", "timescale")
@@ -214,6 +212,14 @@ def test_a_copy_that_was_killed_is_resumed_and_not_begun_again(place, source, se
     assert done.returncode == 0 and "goes on with a copy" in done.stdout, done.stdout + done.stderr
     assert dump(place.new) == dump(source)
     assert place.sql("select to_regclass('tally.copying')") == [[""]]
+
+
+def waits_for_weather(place):
+    """What comes before it is copied."""
+    return place.sql("select to_regclass('tally.copying')")[0] != [""] and place.sql(
+        "select exists (select from tally.copying where \"table\" = 'notes' and part = 0) and exists (select from "
+        "pg_stat_activity where application_name = 'tallyd db copy' and datname = current_database() and "
+        "wait_event_type = 'Lock')") == [["t"]]
 
 
 def noted(path, table):
@@ -265,9 +271,7 @@ def test_what_has_changed_since_is_copied_again(place, source, server):
     place.daemon.configure(stores(server, place.database, old=path, new=place.new))
     with held(place.conninfo, "select pg_advisory_lock(1952541804, hashtext('weather'))"):
         killed_when(place, ["sqlite:old", "timescale"],
-                    lambda: place.sql("select to_regclass('tally.copying')")[0] != [""]
-                    and place.sql("select count(*) from tally.copying where \"table\" = 'notes' and part = 0")
-                    == [["1"]])
+                    lambda: waits_for_weather(place))
     with closing(sqlite3.connect(path)) as db:
         db.execute("delete from container_logs_rows where time < (select min(time) + 7200000000000 from "
                    "container_logs_rows)")
