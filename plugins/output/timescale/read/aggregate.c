@@ -224,7 +224,7 @@ static void aggregate_take(struct aggregate *a, struct aggregate_asked *asked, P
 static int aggregate_ask(struct aggregate *a, struct aggregate_asked *asked)
 {
 	struct pg_statement statements[PG_ASK_MAX];
-	PGresult *results[PG_ASK_MAX];
+	PGresult *results[PG_ASK_MAX] = {NULL};
 	int r = aggregate_statements(a, asked, statements);
 	statements[asked->n] = (struct pg_statement){"commit", NULL};
 	if (r == 0)
@@ -279,7 +279,7 @@ static int aggregate_ask_at_once(struct aggregate *a, struct aggregate_first *fi
 				 struct aggregate_asked *asked)
 {
 	struct pg_statement statements[PG_ASK_MAX];
-	PGresult *results[PG_ASK_MAX];
+	PGresult *results[PG_ASK_MAX] = {NULL};
 	int r = aggregate_first(a, first, statements);
 	if (r == 0)
 		r = aggregate_statements(a, asked, statements + N_FIRST);
