@@ -36,6 +36,7 @@ capacity = 1Gi
 listen = 127.0.0.1:{port}
 store = %s
 threads = 4
+cache = off
 max_connections_per_address = 128
 """
 WORDS = """connection timeout retry request failed user session cache miss hit database query slow index lock wait

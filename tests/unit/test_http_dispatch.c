@@ -138,6 +138,29 @@ static void who_gets_an_old_answer_is_not_turned_away(void **state)
 		close(clients[i]);
 }
 
+/* Old answers are sent at once and fetched anew behind that, by nobody who waits. */
+static void many_old_answers_leave_room_for_a_new_query(void **state)
+{
+	static const char new_one[] = "GET " LIST "?name=x HTTP/1.1\r\nHost: localhost\r\n\r\n";
+	struct dispatch_fixture *fixture = *state;
+	char target[100];
+	http_start(&fixture->http);
+	for (int turn = 0; turn < 2; turn++) {
+		for (unsigned i = 1; i <= 2 * QUEUE; i++) {
+			snprintf(target, sizeof(target), LIST "?limit=%u", i);
+			expect(fixture, target, 200, turn == 0 ? "miss" : "stale");
+		}
+		advance(fixture, 150 * MS);
+		fake_store_hang(fixture->http.store, true);
+	}
+	int client = http_connect(&fixture->http);
+	http_send(client, new_one, sizeof(new_one) - 1);
+	wait_for_queue(fixture, 1);
+	assert_int_equal(fake_host_metric(fixture->http.host, HTTP_BUSY), 0);
+	fake_store_hang(fixture->http.store, false);
+	close(client);
+}
+
 /* ---- Questions that are refused ------------------------------------------ */
 
 static void a_bad_query_is_no_failure_of_the_store(void **state)
@@ -159,6 +182,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(an_old_answer_comes_within_the_time_of_a_query),
 		TEST(who_gets_an_old_answer_is_not_turned_away),
+		TEST(many_old_answers_leave_room_for_a_new_query),
 		TEST(a_bad_query_is_no_failure_of_the_store),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,7 +98,9 @@ int wait_list_queue(struct wait_list *wait_list, struct fetch *fetch, struct req
 		    struct MHD_Connection *connection)
 {
 	pthread_mutex_lock(&wait_list->lock);
-	bool full = wait_list->n_jobs == wait_list->jobs_max;
+	/* What refreshes the cache for later leaves room for those who wait. */
+	uint32_t most = request ? wait_list->jobs_max : (wait_list->jobs_max + 3) / 4;
+	bool full = wait_list->n_jobs >= most;
 	int r = wait_list->closed ? -ESHUTDOWN : full ? -EBUSY : 0;
 	if (r == 0) {
 		if (request)

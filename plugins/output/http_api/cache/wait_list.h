@@ -30,7 +30,8 @@ int wait_list_open(struct tally_ctx *ctx, uint32_t n_workers, uint32_t jobs_max,
 		   wait_list_fetch_fn *run_fetch, void *arg, struct wait_list **ret);
 
 /* HTTP thread.  -EBUSY: full; -ESHUTDOWN: closed; else the fetch is queued and the request waits,
- * and must not be touched before its connection is resumed.  request NULL: no request waits. */
+ * and must not be touched before its connection is resumed.  request NULL: no request waits, and a
+ * quarter of the room counts as full. */
 int wait_list_queue(struct wait_list *wait_list, struct fetch *fetch, struct request *request,
 		    struct MHD_Connection *connection);
 /* The same without a fetch of its own.  -EALREADY: it is finished, and the request has its result.
