@@ -266,6 +266,18 @@ static void many_alternatives_match_what_a_few_do(void **state)
 		assert_order(f, &query, "xb xq ");
 }
 
+/* As it is bound where there was no memory for it. */
+static void a_set_that_is_missing_is_an_error_and_not_an_empty_one(void **state)
+{
+	struct fixture *f = *state;
+	sqlite3_stmt *statement = NULL;
+	assert_int_equal(sqlite3_prepare_v2(f->store->readers.all[0].db,
+					    "SELECT tally_among('a', ?1)", -1, &statement, NULL),
+			 SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_NOMEM);
+	sqlite3_finalize(statement);
+}
+
 static void rows_without_tags_look_for_their_series_once(void **state)
 {
 	struct fixture *f = *state;
@@ -298,6 +310,7 @@ int main(void)
 		STORE_TEST(queries_of_almost_the_same_shape_have_statements_of_their_own),
 		STORE_TEST(series_of_one_id_or_of_several_come_in_the_order_of_their_groups),
 		STORE_TEST(many_alternatives_match_what_a_few_do),
+		STORE_TEST(a_set_that_is_missing_is_an_error_and_not_an_empty_one),
 		STORE_TEST(rows_without_tags_look_for_their_series_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,15 +39,15 @@ bool condition_is_set(const struct bound_query *bound, uint32_t filter)
 	       bound_query_alternatives(bound, column) >= CONDITION_SET_LEAST;
 }
 
-int condition_bind_set(sqlite3_stmt *statement, int parameter, const struct bound_query *bound,
-		       uint32_t filter)
+void condition_bind_set(sqlite3_stmt *statement, int parameter, const struct bound_query *bound,
+			uint32_t filter)
 {
 	uint32_t size = 16;
 	while (size < 2 * bound->query->n_filters)
 		size *= 2;
 	struct condition_set *set = calloc(1, sizeof(*set) + size * sizeof(*set->slots));
 	if (!set)
-		return SQLITE_NOMEM;
+		return; /* which condition_set_call() finds */
 	set->mask = size - 1;
 	for (uint32_t i = 0; i < bound->query->n_filters; i++) {
 		const struct tally_cell *value = &bound->query->filters[i].value;
@@ -56,15 +56,19 @@ int condition_bind_set(sqlite3_stmt *statement, int parameter, const struct boun
 			*condition_set_slot(set, value->len ? value->text : "", value->len) =
 				*value;
 	}
-	return sqlite3_bind_pointer(statement, parameter, set, condition_set_type, free);
+	sqlite3_bind_pointer(statement, parameter, set, condition_set_type, free);
 }
 
 static void condition_set_call(sqlite3_context *context, int n, sqlite3_value **values)
 {
 	struct condition_set *set = sqlite3_value_pointer(values[1], condition_set_type);
 	(void)n;
+	if (!set) {
+		sqlite3_result_error_nomem(context);
+		return;
+	}
 	/* A tag that is NULL comes as a blob. */
-	if (!set || sqlite3_value_type(values[0]) != SQLITE_TEXT)
+	if (sqlite3_value_type(values[0]) != SQLITE_TEXT)
 		return;
 	const char *text = (const char *)sqlite3_value_text(values[0]);
 	if (text)

@@ -136,13 +136,11 @@ static int packed_scan_rows(struct packed_scan *scan)
 	int r = packed_source_begin(&scan->source, scan->series, scan->from, scan->to);
 	while (r > 0) {
 		r = packed_scan_row(scan);
-		scan->left--;
-		if (r == 0 && scan->left % PACKED_SCAN_LOOK == 0)
-			r = reader_is_over(scan->reader) ? -EINTR : 0;
-		if (r == 0)
-			r = scan->left ? packed_source_next(&scan->source) : 0;
-		else
+		if (r == 0 && --scan->left % PACKED_SCAN_LOOK == 0 && reader_is_over(scan->reader))
+			r = -EINTR;
+		if (r != 0)
 			break;
+		r = scan->left ? packed_source_next(&scan->source) : 0;
 	}
 	packed_source_end(&scan->source);
 	return r;
