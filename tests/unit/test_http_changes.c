@@ -153,6 +153,35 @@ static void it_is_a_column_of_every_format(void **state)
 	http_free(&other);
 }
 
+/* 48 MB of others' effects, where an answer reads 32. */
+static void effects_of_other_services_take_no_room(void **state)
+{
+	enum { OTHERS = 24000 };
+	struct http_fixture *fixture = *state;
+	char *name = calloc(1, 2001);
+	add_change(fixture, CHANGED, "shop/web", "image");
+	add_change(fixture, CHANGED - CLOCK_DAY, "shop/web", "limits");
+	add_change(fixture, CHANGED, NULL, "mark");
+	add_change(fixture, CHANGED - CLOCK_DAY, NULL, "mark");
+	add_effect(fixture, &(struct found){"alpha", NULL, "mark", "better", CHANGED, 3600});
+	add_effect(fixture, &(struct found){"alpha", "shop/web", "image", "worse", CHANGED, 3600});
+	memset(name, 'x', 2000);
+	for (int i = 0; i < OTHERS; i++)
+		add_effect(fixture, &(struct found){"alpha", name, "image", "better",
+						    CHANGED - i * CLOCK_SECOND, 3600});
+	http_start(fixture);
+	struct http_answer answer = http_get(fixture, "/api/v1/changes?service=shop/web");
+	assert_int_equal(answer.status, 200);
+	expect_verdict(&answer, "image", "worse");
+	expect_verdict(&answer, "limits", "null");
+	http_free(&answer);
+	answer = http_get(fixture, "/api/v1/changes?kind=mark");
+	assert_int_equal(answer.status, 200);
+	assert_non_null(strstr(answer.body, "\"better\""));
+	http_free(&answer);
+	free(name);
+}
+
 static unsigned queries_for(struct http_fixture *fixture, const char *target)
 {
 	unsigned before = fake_store_queries(fixture->store);
@@ -193,6 +222,7 @@ int main(void)
 		TEST(all_changes_of_a_deployment_that_were_judged_have_it),
 		TEST(of_several_windows_the_longest_counts),
 		TEST(it_is_a_column_of_every_format),
+		TEST(effects_of_other_services_take_no_room),
 		TEST(it_is_read_only_where_it_is_shown),
 		cmocka_unit_test_setup_teardown(
 			nobody_has_judged_anything_in_a_store_without_the_table, set_up,

@@ -34,6 +34,8 @@ enum {
 static const char *const effect_columns[EFFECT_COLUMNS] = {
 	"time", "host", "service", "window", "verdict", "summary", "measures", "kinds", "changed"};
 
+enum { EFFECT_SERVICES = 64 }; /* that are asked for by name */
+
 /* The longest window there is, and the time that its rows have to come. */
 #define EFFECT_LATEST (CLOCK_DAY + CLOCK_HOUR)
 
@@ -49,6 +51,48 @@ static void page_range(const struct table_page *page, int64_t *ret_from, int64_t
 		*ret_from = time < *ret_from ? time : *ret_from;
 		*ret_to = time + 1000 > *ret_to ? time + 1000 : *ret_to;
 	}
+}
+
+/* Where a column of the list stands in its rows; 0: nowhere. */
+static uint32_t place_of(const struct table_page *page, const char *name)
+{
+	for (uint32_t i = 0; i < page->n; i++)
+		if (strcmp(page->columns[i]->name, name) == 0)
+			return 1 + i;
+	return 0;
+}
+
+static bool is_among(const struct tally_cell *const *cells, uint32_t n,
+		     const struct tally_cell *cell)
+{
+	uint32_t i = 0;
+	while (i < n && cell_compare(cells[i], cell) != 0)
+		i++;
+	return i < n;
+}
+
+/* Those of the changes' services only: a page about one of them, or of markers, which have none,
+ * may reach over the whole retention, and the effects of all others would not fit into memory.  Not
+ * where there are many, or both kinds. */
+static void filter_services(const struct table_page *page, struct query *query,
+			    const struct tally_column *column)
+{
+	const struct tally_cell *services[EFFECT_SERVICES] = {NULL};
+	uint32_t place = place_of(page, "service"), n = 0, n_null = 0;
+	uint32_t n_rows = place ? paging_rows(&page->paging, &page->rows) : 0;
+	for (uint32_t i = 0; i < n_rows; i++) {
+		const struct tally_cell *service = &result_set_row(&page->rows, i)[place];
+		if (is_among(services, n, service))
+			continue;
+		if (n == EFFECT_SERVICES)
+			return;
+		n_null += !service->set;
+		services[n++] = service;
+	}
+	if (n_null && n > 1)
+		return;
+	for (uint32_t i = 0; i < n; i++)
+		query_filter(query, column, n_null ? TALLY_IS_NULL : TALLY_EQUALS, services[i]);
 }
 
 /* Of the changes between the first and the last of the page. */
@@ -72,6 +116,7 @@ static int read_effects(struct table_page *page, struct result_set *ret)
 	const struct tally_column *changed = table_column(table, "changed");
 	query_filter(&query, changed, TALLY_GREATER, &(struct tally_cell){.i = from - 1, .set = 1});
 	query_filter(&query, changed, TALLY_LESS, &(struct tally_cell){.i = to, .set = 1});
+	filter_services(page, &query, table_column(table, "service"));
 	query.spec.from = from;
 	query.spec.to = to + EFFECT_LATEST;
 	query.spec.limit = INT32_MAX; /* what they may take is bounded in bytes */
@@ -123,15 +168,6 @@ static bool has_kind(const struct tally_cell *kinds, const struct tally_cell *ki
 			at++;
 	}
 	return false;
-}
-
-/* Where a column of the list stands in its rows; 0: nowhere. */
-static uint32_t place_of(const struct table_page *page, const char *name)
-{
-	for (uint32_t i = 0; i < page->n; i++)
-		if (strcmp(page->columns[i]->name, name) == 0)
-			return 1 + i;
-	return 0;
 }
 
 struct effects {
