@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_number.h"
+
 enum { PG_TEXT_FIRST = 1024 };
 #define PG_TEXT_MAX ((size_t)512 << 20)
 
@@ -50,15 +52,10 @@ static bool strbuf_is_simple(const char *fmt)
 	return !fmt;
 }
 
-static void strbuf_number(struct strbuf *text, bool negative, uint64_t left)
+static void strbuf_number(struct strbuf *text, int64_t number)
 {
-	char digits[24], *to = digits + sizeof(digits);
-	do
-		*--to = (char)('0' + left % 10);
-	while ((left /= 10) > 0);
-	if (negative)
-		*--to = '-';
-	strbuf_bytes(text, to, (size_t)(digits + sizeof(digits) - to));
+	char digits[JSON_NUMBER_SIZE];
+	strbuf_bytes(text, digits, json_number_int(digits, number));
 }
 
 static void strbuf_add_simple(struct strbuf *text, const char *fmt, va_list ap)
@@ -73,11 +70,9 @@ static void strbuf_add_simple(struct strbuf *text, const char *fmt, va_list ap)
 			const char *word = va_arg(ap, const char *);
 			strbuf_bytes(text, word, strlen(word));
 		} else if (fmt[1] == 'd') {
-			int number = va_arg(ap, int);
-			strbuf_number(text, number < 0,
-				      number < 0 ? -(uint64_t)number : (uint64_t)number);
+			strbuf_number(text, va_arg(ap, int));
 		} else if (fmt[1] == 'u') {
-			strbuf_number(text, false, va_arg(ap, unsigned));
+			strbuf_number(text, va_arg(ap, unsigned));
 		} else {
 			strbuf_bytes(text, "%", 1);
 		}

@@ -19,6 +19,7 @@
 #include "pg/pg_conninfo.h"
 #include "pg/pg_prepared.h"
 #include "base/strbuf.h"
+#include "pg/pg_value.h"
 #include "pg/pg_wire.h"
 
 /* ---- Faults ------------------------------------------------------------------- */
@@ -373,6 +374,19 @@ int pg_query_text(struct pg_connection *pg, const char *sql, char *ret, size_t s
 	snprintf(ret, size, "%.*s", none ? 0 : PQgetlength(result, 0, 0),
 		 none ? "" : PQgetvalue(result, 0, 0));
 	return 0;
+}
+
+int pg_query_time(struct pg_connection *pg, const struct strbuf *sql, int64_t none, int64_t *ret)
+{
+	auto_result PGresult *result = NULL;
+	if (sql->failed)
+		return tally_fail(pg->ctx, ENOMEM, "no memory");
+	int r = pg_query(pg, sql->data, NULL, &result);
+	if (r == 0)
+		*ret = PQgetisnull(result, 0, 0)
+			       ? none
+			       : pg_time_to_ns(pg_get_64(PQgetvalue(result, 0, 0)));
+	return r;
 }
 
 /* ---- COPY --------------------------------------------------------------------- */

@@ -11,6 +11,8 @@
 #include <libpq-fe.h>
 #include <tallyd/host.h>
 
+#include "base/strbuf.h"
+
 /* What to do about an error. */
 enum pg_fault {
 	PG_FAULT_NONE,
@@ -90,6 +92,8 @@ int pg_send(struct pg_connection *pg, const char *sql, const struct pg_params *p
 int pg_next(struct pg_connection *pg, PGresult **ret);
 /* The first column of the first row of a query without parameters, as text in binary results. */
 int pg_query_text(struct pg_connection *pg, const char *sql, char *ret, size_t size);
+/* The time that is all of a query's answer, in ns; none: for NULL.  -ENOMEM if the text failed. */
+int pg_query_time(struct pg_connection *pg, const struct strbuf *sql, int64_t none, int64_t *ret);
 
 /* For COPY: next() until PGRES_COPY_IN, puts, then end and again next() until NULL. */
 int pg_send_script(struct pg_connection *pg, const char *sql);

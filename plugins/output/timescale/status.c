@@ -131,11 +131,12 @@ static int status_partitions(struct status *status)
 	return status_list(
 		status,
 		"select '', string_agg(relname || ' (' || n || ')', ', ' order by relname) || "
-		"': more than 40 partitions or chunks, so each question is planned anew "
+		"': more than " READERS_PARTITIONS
+		" partitions or chunks, so each question is planned anew "
 		"(docs/performance.md, Plans that are kept)' from (select c.relname, count(*) as n "
 		"from pg_inherits i join pg_class c on c.oid = i.inhparent where c.relkind <> 'I' "
 		"and c.relnamespace = 'tally'::regnamespace group by c.oid, c.relname having "
-		"count(*) > 40) p having count(*) > 0");
+		"count(*) > " READERS_PARTITIONS ") p having count(*) > 0");
 }
 
 /* The whole database, with what others keep in it. */

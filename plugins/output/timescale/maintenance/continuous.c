@@ -205,19 +205,12 @@ static int continuous_oldest(struct pg_connection *pg, const struct stored_table
 {
 	const char *table = stored->table.name, *finer = schema_levels[level - 1].suffix;
 	auto_strbuf struct strbuf sql = {0};
-	auto_result PGresult *result = NULL;
 	strbuf_add(&sql,
 		   "select min(range_start) from timescaledb_information.chunks where "
 		   "format('%%I.%%I', hypertable_schema, hypertable_name)::regclass = coalesce("
 		   "tally.aggregate_rows('%s%s_cagg'), 'tally.%s%s_rows')::regclass",
 		   table, finer, table, finer);
-	int r = sql.failed ? tally_fail(pg->ctx, ENOMEM, "no memory")
-			   : pg_query(pg, sql.data, NULL, &result);
-	if (r == 0)
-		*ret = PQgetisnull(result, 0, 0)
-			       ? INT64_MAX
-			       : pg_time_to_ns(pg_get_64(PQgetvalue(result, 0, 0)));
-	return r;
+	return pg_query_time(pg, &sql, INT64_MAX, ret);
 }
 
 static int64_t continuous_ceil(int64_t time, int64_t bucket)
@@ -257,7 +250,6 @@ static int continuous_spared(struct pg_connection *pg, const struct stored_table
 {
 	const char *table = stored->table.name, *suffix = schema_levels[level].suffix;
 	auto_strbuf struct strbuf sql = {0};
-	auto_result PGresult *result = NULL;
 	strbuf_add(&sql,
 		   "with w as (select to_timestamp(%" PRId64 ") as a, to_timestamp(%" PRId64
 		   ") as z) select max(c.time) from w, tally.\"%s%s_cagg\" c left join (select "
@@ -267,13 +259,7 @@ static int continuous_spared(struct pg_connection *pg, const struct stored_table
 		   "and c.rows > coalesce(f.n, 0)",
 		   from / CLOCK_SECOND, to / CLOCK_SECOND, table, suffix,
 		   schema_levels[level].width, table, schema_levels[level - 1].suffix);
-	int r = sql.failed ? tally_fail(pg->ctx, ENOMEM, "no memory")
-			   : pg_query(pg, sql.data, NULL, &result);
-	if (r == 0)
-		*ret = PQgetisnull(result, 0, 0)
-			       ? INT64_MIN
-			       : pg_time_to_ns(pg_get_64(PQgetvalue(result, 0, 0)));
-	return r;
+	return pg_query_time(pg, &sql, INT64_MIN, ret);
 }
 
 /* Of one level, as far as it is rolled up. */

@@ -15,7 +15,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "pg/pg_value.h"
 #include "schema/partitioning.h"
 #include "maintenance/series_gc.h"
 
@@ -44,18 +43,10 @@ static int retention_drop(const struct retention *retention, const struct stored
 static int retention_whole(const struct retention *retention, const struct stored_table *stored,
 			   enum schema_level level, int64_t before, int64_t *ret)
 {
-	struct pg_connection *pg = retention->pg;
 	auto_strbuf struct strbuf sql = {0};
-	auto_result PGresult *result = NULL;
 	strbuf_add(&sql, "select tally.whole_before('%s%s_rows', to_timestamp(%" PRId64 "))",
 		   stored->table.name, schema_levels[level].suffix, before / CLOCK_SECOND);
-	int r = sql.failed ? tally_fail(pg->ctx, ENOMEM, "no memory")
-			   : pg_query(pg, sql.data, NULL, &result);
-	if (r == 0)
-		*ret = PQgetisnull(result, 0, 0)
-			       ? INT64_MIN
-			       : pg_time_to_ns(pg_get_64(PQgetvalue(result, 0, 0)));
-	return r;
+	return pg_query_time(retention->pg, &sql, INT64_MIN, ret);
 }
 
 /* Is noted to be deleted, then is: 1. */

@@ -37,7 +37,8 @@
 #define READERS_PLANS                                                                              \
 	"do $$ begin if not exists (select from pg_inherits i join pg_class c on c.oid = "         \
 	"i.inhparent join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'tally' "     \
-	"group by c.oid having count(*) > 40) then perform set_config('plan_cache_mode', "         \
+	"group by c.oid having count(*) > " READERS_PARTITIONS                                     \
+	") then perform set_config('plan_cache_mode', "                                            \
 	"'force_generic_plan', false), set_config('enable_sort', 'off', false); end if; end $$; "
 
 void readers_init(struct readers *readers, struct tally_ctx *ctx, const char *conninfo, uint32_t n,

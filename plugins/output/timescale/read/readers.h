@@ -15,6 +15,9 @@
 
 enum { READERS_KNOWN = 8 };
 
+/* Partitions of a table up to which plans are kept, in SQL. */
+#define READERS_PARTITIONS "40"
+
 struct reader {
 	struct pg_connection pg;
 	/* Watermarks as they were last, of the tables asked for last.  NULL: none. */

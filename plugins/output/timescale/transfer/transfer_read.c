@@ -110,20 +110,6 @@ static int transfer_read(void *self, const struct transfer_shape *shape, int64_t
 	return r;
 }
 
-static int transfer_time_of(const struct transfer_database *database, const struct strbuf *sql,
-			    int64_t *ret)
-{
-	auto_result PGresult *result = NULL;
-	if (sql->failed)
-		return tally_fail(database->pg->ctx, ENOMEM, "no memory");
-	int r = pg_query(database->pg, sql->data, NULL, &result);
-	if (r == 0)
-		*ret = PQgetisnull(result, 0, 0)
-			       ? INT64_MAX
-			       : pg_time_to_ns(pg_get_64(PQgetvalue(result, 0, 0)));
-	return r;
-}
-
 /* Series by series, as the primary key has them. */
 static int transfer_first(void *self, const struct transfer_shape *shape, int64_t from,
 			  int64_t *ret)
@@ -139,7 +125,7 @@ static int transfer_first(void *self, const struct transfer_shape *shape, int64_
 		strbuf_add(&sql, " and r.\"%s\" >= to_timestamp(%" PRId64 ")", time,
 			   from / CLOCK_SECOND);
 	strbuf_add(&sql, " order by r.\"%s\" limit 1) l", time);
-	return transfer_time_of(database, &sql, ret);
+	return pg_query_time(database->pg, &sql, INT64_MAX, ret);
 }
 
 /* ---- What is known of a table --------------------------------------------------------- */
