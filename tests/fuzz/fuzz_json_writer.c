@@ -1,13 +1,17 @@
 /*
  * A tree of values as the bytes command; jansson must read what was written, reals must read back
- * as they were, and what json_check() takes for JSON must be JSON to jansson too.
+ * as they were, and what json_check() takes for JSON must be JSON to jansson too.  The reader has a
+ * grammar of its own, which must be the same one.
  */
 #include <jansson.h>
+#include "base/json_chars.h"
 #include "base/json_reader.h"
 #include "base/json_writer.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/utf8.h"
 
 struct input {
 	const uint8_t *at, *end;
@@ -107,6 +111,19 @@ static bool is_json(const char *text, size_t len)
 	return json || json_error_code(&error) == json_error_numeric_overflow;
 }
 
+static bool is_read(const char *text, size_t len)
+{
+	struct json_reader json;
+	char *copy = calloc(1, len + 1);
+	if (!copy)
+		abort();
+	memcpy(copy, text, len);
+	json_reader_init(&json, copy, len);
+	bool read = json_skip(&json) && json_finish(&json);
+	free(copy);
+	return read && utf8_valid(text, len) && json_chars_are_whole(text, len);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -119,7 +136,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (json.size > 4096)
 		abort();
 	json_writer_done(&json);
-	if (json_check((const char *)data, size) && !is_json((const char *)data, size))
+	bool checked = json_check((const char *)data, size);
+	if (checked && !is_json((const char *)data, size))
+		abort();
+	if (checked != is_read((const char *)data, size))
 		abort();
 	return 0;
 }
