@@ -18,10 +18,11 @@ SOURCE = f"""
     at = int(hello["resume"] or 0)
     while True:
         if at < {TOTAL}:
-            for i in range(at, at + 10):
-                print('{{"sensor": "s%d", "n": %d, "time": %d, "note": "a, \\\\"b\\\\" \\\\\\\\"}}' % (i % 10, i, 1700000000 + i))
+            rows = ['{{"sensor": "s%d", "n": %d, "time": %d, "note": "a, \\\\"b\\\\" \\\\\\\\"}}' % (i % 10, i, 1700000000 + i)
+                    for i in range(at, at + 10)]
             at += 10
-            print('{{"tallyd": "position", "position": "%d"}}' % at)
+            # By one write: of rows that are read before their position some would come again after a kill.
+            sys.stdout.write("\\n".join(rows) + '\\n{{"tallyd": "position", "position": "%d"}}\\n' % at)
         time.sleep(0.002)
 """
 INPUT = """
