@@ -69,12 +69,12 @@ static void strbuf_add_simple(struct strbuf *text, const char *fmt, va_list ap)
 		if (fmt[1] == 's') {
 			const char *word = va_arg(ap, const char *);
 			strbuf_bytes(text, word, strlen(word));
-		} else if (fmt[1] == 'd') {
-			strbuf_number(text, va_arg(ap, int));
-		} else if (fmt[1] == 'u') {
-			strbuf_number(text, va_arg(ap, unsigned));
-		} else {
+		} else if (fmt[1] == '%') {
 			strbuf_bytes(text, "%", 1);
+		} else {
+			int64_t number =
+				fmt[1] == 'd' ? (int64_t)va_arg(ap, int) : va_arg(ap, unsigned);
+			strbuf_number(text, number);
 		}
 		fmt += 2;
 	}
