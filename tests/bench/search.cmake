@@ -1,0 +1,2 @@
+add_executable(bench_search_lines bench/search_lines.c)
+target_link_libraries(bench_search_lines PRIVATE tallyd_flags)
