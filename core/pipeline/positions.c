@@ -242,7 +242,9 @@ bool positions_incomplete(struct positions *positions, const char *source)
 int positions_get(struct positions *positions, const char *source, char *ret, size_t size)
 {
 	pthread_mutex_lock(&positions->lock);
-	const struct positions_source *found = positions_begin(positions, source);
+	struct positions_source *found = positions_table_find(&positions->table, source);
+	if (found)
+		found->used = ++positions->calls;
 	int r = positions_copy(found ? found->safe : NULL, ret, size);
 	pthread_mutex_unlock(&positions->lock);
 	return r;

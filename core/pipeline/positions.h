@@ -45,10 +45,12 @@ void positions_acknowledge(struct positions *positions, const void *journal,
 /* It is gone, with whatever it still held. */
 void positions_forget(struct positions *positions, const void *journal);
 
-/* The newest that counts.  -ENOENT: none; -ERANGE: it does not fit. */
+/* The newest that counts.  -ENOENT: none; -ERANGE: it does not fit.  Its input may ask while it
+ * goes on, so this ends nothing: what was lost still counts as lost. */
 int positions_get(struct positions *positions, const char *source, char *ret, size_t size);
 /* The newest whose rows, and all before them, are at least on their way: where an input goes on
- * that is started anew while the daemon lives.  -ENOENT: nothing is on its way. */
+ * that is started anew while the daemon lives.  It does begin there: what was lost comes again.
+ * -ENOENT: nothing is on its way, it begins at positions_get(). */
 int positions_get_pending(struct positions *positions, const char *source, char *ret, size_t size);
 /* Has it lost rows in this life of the daemon: some journals have what others have not? */
 bool positions_incomplete(struct positions *positions, const char *source);

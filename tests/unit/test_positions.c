@@ -64,6 +64,17 @@ static void assert_at(const char *source, const char *position)
 	assert_string_equal(text, position);
 }
 
+/* Its input asks where to begin. */
+static void assert_begins_at(const char *source, const char *position)
+{
+	char text[POSITIONS_MAX_TEXT + 1];
+	int r = positions_get_pending(positions, source, text, sizeof(text));
+	if (r == -ENOENT)
+		r = positions_get(positions, source, text, sizeof(text));
+	assert_int_equal(r, 0);
+	assert_string_equal(text, position);
+}
+
 static void assert_nowhere(const char *source)
 {
 	char text[8];
@@ -140,9 +151,13 @@ static void nothing_counts_behind_rows_that_were_given_up(void **state)
 	positions_close(positions, positions_open(positions, "s", "two"), false);
 	push("s", "three", &journal_a, 2);
 	positions_acknowledge(positions, &journal_a, 2);
-	assert_at("s", "one"); /* and by asking the input begins there again */
-	push("s", "two", &journal_a, 3);
+	assert_at("s", "one"); /* to ask what is safe is not to begin there again */
+	push("s", "four", &journal_a, 3);
 	positions_acknowledge(positions, &journal_a, 3);
+	assert_at("s", "one");
+	assert_begins_at("s", "one");
+	push("s", "two", &journal_a, 4);
+	positions_acknowledge(positions, &journal_a, 4);
 	assert_at("s", "two");
 }
 
