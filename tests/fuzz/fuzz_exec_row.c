@@ -27,6 +27,7 @@ static struct exec_rows *start(bool influx)
 				  "log lines (a text tag, n int order, m text)",
 				  &rows->tables) < 0)
 		abort();
+	exec_rows_begin(rows);
 	return rows;
 }
 
@@ -71,7 +72,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			(void)exec_rows_line(rows, line, len, number);
 			line = end ? end + 1 : NULL;
 		}
-		(void)exec_rows_flush(rows);
+		(void)exec_rows_pause(rows);
+		(void)exec_rows_end(rows, data[0] % 2);
 		check_rows();
 	}
 	exec_rows_done(rows);

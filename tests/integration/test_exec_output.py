@@ -21,8 +21,8 @@ SOURCE = f"""
             rows = ['{{"sensor": "s%d", "n": %d, "time": %d, "note": "a, \\\\"b\\\\" \\\\\\\\"}}' % (i % 10, i, 1700000000 + i)
                     for i in range(at, at + 10)]
             at += 10
-            # By one write: of rows that are read before their position some would come again after a kill.
-            sys.stdout.write("\\n".join(rows) + '\\n{{"tallyd": "position", "position": "%d"}}\\n' % at)
+            print("\\n".join(rows))
+            print('{{"tallyd": "position", "position": "%d"}}' % at)
         time.sleep(0.002)
 """
 INPUT = """

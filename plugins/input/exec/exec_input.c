@@ -169,7 +169,7 @@ static int input_read(struct exec_input *input)
 	if (r == 0 && n == 0)
 		r = input_take_rest(input);
 	if (r == 0)
-		r = exec_rows_flush(&input->rows);
+		r = exec_rows_pause(&input->rows);
 	return r < 0 ? r : n == 0;
 }
 
@@ -211,6 +211,7 @@ static int input_start_program(struct exec_input *input)
 		return r;
 	}
 	input->heard = tally_monotonic(input->ctx);
+	exec_rows_begin(&input->rows);
 	input_say_hello(input);
 	return 0;
 }
@@ -219,6 +220,8 @@ static int input_start_program(struct exec_input *input)
 static int64_t input_next_look(const struct exec_input *input, int64_t due)
 {
 	int64_t look = tally_monotonic(input->ctx) + input_ask_safe;
+	int64_t held = exec_rows_due(&input->rows);
+	due = held < due ? held : due;
 	return input_waits_for_safe(input) && look < due ? look : due;
 }
 
@@ -262,6 +265,7 @@ static int input_finish(struct exec_input *input, int r)
 		(void)input_end_program(input);
 	else
 		exec_program_kill(&input->program);
+	(void)exec_rows_end(&input->rows, exec_program_ended_well(&input->program));
 	if (r == 1 || r == -ETIMEDOUT)
 		r = input_judge(input, r == -ETIMEDOUT);
 	input_close(input);

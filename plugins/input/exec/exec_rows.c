@@ -1,12 +1,17 @@
 /*
  * One batch is open per table.  All are emitted when the program has said nothing more for now,
- * when one of them is large, and when the program gives a position.
+ * when they are large, and when the program gives a position.
  *
  * Positions.  A position covers every row before it, whatever its table, and the tables may go to
  * different buffers.  So each batch brings a position: the last that was given, until the last
  * batch before a new one brings that.  The core counts a position once everything up to it is safe.
  * What the core keeps has a character in front of the program's text: "=" and the text, or "-" for
  * the beginning, since a position is never empty.
+ *
+ * Rows wait for the position that covers them, so that both reach a buffer in one step: rows that
+ * went ahead would come again after a crash.  They wait only so long and up to so many bytes, then
+ * they go with the position before them, and so do those that follow, until there is a new one.  A
+ * program that never gives any is held up once in a run, and loses nothing.
  */
 #include "exec_rows.h"
 
@@ -16,9 +21,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "json_tree.h"
 
 enum { ROWS_PER_BATCH = 1000, ROWS_BYTES = 1 << 20 };
+static const int64_t rows_hold = 10 * CLOCK_SECOND; /* for a position that does not come */
 
 void exec_rows_done(struct exec_rows *rows)
 {
@@ -64,50 +71,93 @@ static int rows_emit(struct exec_rows *rows, struct tally_batch *batch, const ch
 /* position: of all that is open; NULL: none is new. */
 static int rows_emit_all(struct exec_rows *rows, const char *position)
 {
-	size_t last = rows->tables.n;
 	int r = 0;
-	for (size_t i = 0; i < rows->tables.n; i++)
-		last = rows->open[i] ? i : last;
-	for (size_t i = 0; i < rows->tables.n && r == 0; i++) {
+	for (size_t i = 0; i < rows->n_open && r == 0; i++) {
 		struct tally_batch *batch = rows->open[i];
+		bool last = i + 1 == rows->n_open;
 		rows->open[i] = NULL;
-		if (batch)
-			r = rows_emit(rows, batch,
-				      i == last && position ? position : rows->position);
+		r = rows_emit(rows, batch, last && position ? position : rows->position);
 	}
-	if (r < 0)
-		exec_rows_drop(rows);
+	exec_rows_drop(rows);
 	return r;
-}
-
-int exec_rows_flush(struct exec_rows *rows)
-{
-	return rows_emit_all(rows, NULL);
 }
 
 void exec_rows_drop(struct exec_rows *rows)
 {
-	for (size_t i = 0; i < EXEC_MAX_TABLES; i++) {
+	for (size_t i = 0; i < rows->n_open; i++)
 		if (rows->open[i])
 			tally_batch_drop(rows->ctx, rows->open[i]);
-		rows->open[i] = NULL;
-	}
+	rows->n_open = 0;
+	rows->bytes = 0;
+	rows->n_rows = 0;
 }
 
 /* A position without rows moves on all the same, with a batch that is empty. */
 static int rows_new_position(struct exec_rows *rows, const char *position)
 {
-	bool any = false;
-	for (size_t i = 0; i < rows->tables.n; i++)
-		any |= rows->open[i] != NULL;
-	if (!any && rows->tables.n)
+	if (!rows->n_open && rows->tables.n) {
 		rows->open[0] = tally_batch_new(rows->ctx, rows->tables.list[0]);
-	if (!any && !rows->open[0])
+		rows->n_open = rows->open[0] != NULL;
+	}
+	rows->holding = true;
+	if (!rows->n_open)
 		return 0;
 	int r = rows_emit_all(rows, position);
 	if (r == 0)
 		memcpy(rows->position, position, strlen(position) + 1);
 	return r;
+}
+
+/* ---- Waiting for a position -------------------------------------------------- */
+
+void exec_rows_begin(struct exec_rows *rows)
+{
+	exec_rows_drop(rows);
+	rows->holding = rows->positions;
+}
+
+int64_t exec_rows_due(const struct exec_rows *rows)
+{
+	return rows->holding && rows->n_open ? rows->since + rows_hold : INT64_MAX;
+}
+
+/* From now on rows go ahead of their position. */
+static int rows_hold_no_longer(struct exec_rows *rows, const char *why)
+{
+	rows->holding = false;
+	if (!rows->told)
+		tally_log(
+			rows->ctx, TALLY_NOTICE,
+			"the program gave %" PRIu64 " rows and no position behind them, and %s: "
+			"such rows are stored before their position, and come again after a crash "
+			"(said once)",
+			rows->n_rows, why);
+	rows->told = true;
+	return rows_emit_all(rows, NULL);
+}
+
+int exec_rows_pause(struct exec_rows *rows)
+{
+	if (!rows->holding)
+		return rows_emit_all(rows, NULL);
+	if (tally_monotonic(rows->ctx) >= exec_rows_due(rows))
+		return rows_hold_no_longer(rows, "10 seconds have passed");
+	return 0;
+}
+
+/* A program that is told to resume at a position gives what follows it again; one that has never
+ * given any may not be able to. */
+int exec_rows_end(struct exec_rows *rows, bool well)
+{
+	if (well || !rows->positions || !rows_given(rows->position))
+		return rows_emit_all(rows, NULL);
+	if (rows->n_rows)
+		tally_log(rows->ctx, TALLY_NOTICE,
+			  "%" PRIu64 " rows behind its last position are not taken: it gives them "
+			  "again from there",
+			  rows->n_rows);
+	exec_rows_drop(rows);
+	return 0;
 }
 
 /* ---- Lines that say something about the program ------------------------------ */
@@ -136,9 +186,6 @@ static int rows_say(struct exec_rows *rows, const json_t *object, struct exec_pr
 	if (!what || strcmp(what, "tables") != 0)
 		return exec_refuse(problem, EXEC_SYNTAX, 0,
 				   "\"tallyd\" is neither \"tables\" nor \"position\"");
-	/* Open batches stand at the places of the tables as they are. */
-	if (exec_rows_flush(rows) < 0)
-		return -ECANCELED;
 	if (exec_tables_from_json(rows->ctx, object, &rows->tables) < 0)
 		return exec_refuse(problem, EXEC_TABLE, 0, "%s", tally_reason(rows->ctx));
 	return 0;
@@ -163,22 +210,40 @@ static int rows_add_cells(struct exec_rows *rows, struct tally_batch *batch)
 	return 0;
 }
 
-static bool rows_is_full(struct exec_rows *rows, const struct tally_batch *batch)
+/* The open batch of a row's table; NULL: no memory.  A table that was declared again with more
+ * columns is another one. */
+static struct tally_batch *rows_open(struct exec_rows *rows, const struct tally_table *table)
 {
-	return batch->n_rows >= ROWS_PER_BATCH || tally_batch_bytes(rows->ctx, batch) >= ROWS_BYTES;
+	for (size_t i = 0; i < rows->n_open; i++)
+		if (rows->open[i]->table == table)
+			return rows->open[i];
+	struct tally_batch *batch = tally_batch_new(rows->ctx, table);
+	if (batch)
+		rows->open[rows->n_open++] = batch;
+	return batch;
+}
+
+static int rows_check_full(struct exec_rows *rows, const struct tally_batch *batch)
+{
+	if (batch->n_rows < ROWS_PER_BATCH && rows->bytes < ROWS_BYTES &&
+	    rows->n_open < EXEC_MAX_OPEN)
+		return 0;
+	return rows->holding ? rows_hold_no_longer(rows, "they fill a batch")
+			     : rows_emit_all(rows, NULL);
 }
 
 static int rows_add(struct exec_rows *rows)
 {
-	size_t i = 0;
-	while (rows->tables.list[i] != rows->row.table)
-		i++;
-	if (!rows->open[i])
-		rows->open[i] = tally_batch_new(rows->ctx, rows->row.table);
-	if (!rows->open[i])
+	struct tally_batch *batch = rows_open(rows, rows->row.table);
+	if (!batch)
 		return tally_fail(rows->ctx, ENOMEM, "no memory for a batch");
-	int r = rows_add_cells(rows, rows->open[i]);
-	return r == 0 && rows_is_full(rows, rows->open[i]) ? exec_rows_flush(rows) : r;
+	size_t before = tally_batch_bytes(rows->ctx, batch);
+	int r = rows_add_cells(rows, batch);
+	if (!rows->n_rows)
+		rows->since = tally_monotonic(rows->ctx);
+	rows->n_rows++;
+	rows->bytes += tally_batch_bytes(rows->ctx, batch) - before;
+	return r == 0 ? rows_check_full(rows, batch) : r;
 }
 
 static int rows_check_unknown(struct exec_rows *rows, struct exec_problem *problem)

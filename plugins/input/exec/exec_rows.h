@@ -9,7 +9,7 @@
 
 #include "exec_row.h"
 
-enum { EXEC_MAX_POSITION = 900 };
+enum { EXEC_MAX_POSITION = 900, EXEC_MAX_OPEN = 2 * EXEC_MAX_TABLES };
 
 enum exec_metric {
 	EXEC_METRIC_LINES,
@@ -28,15 +28,22 @@ struct exec_rows {
 	struct exec_tables tables;
 	bool influx;
 	bool refuse_unknown;
-	bool positions;                       /* the program gives positions */
-	char position[EXEC_MAX_POSITION + 2]; /* of the last rows emitted; see exec_rows.c */
-	int64_t order;                        /* of the last row */
-	struct tally_batch *open[EXEC_MAX_TABLES];
+	bool positions;                          /* the program gives positions */
+	char position[EXEC_MAX_POSITION + 2];    /* of the last rows emitted; see exec_rows.c */
+	int64_t order;                           /* of the last row */
+	struct tally_batch *open[EXEC_MAX_OPEN]; /* what is not emitted yet, a batch per table */
+	size_t n_open, bytes;
+	uint64_t n_rows;
+	int64_t since; /* when the first of these rows came */
+	bool holding;  /* they wait for the position that covers them */
+	bool told;     /* that they did not */
 	struct exec_row row;
 };
 
 void exec_rows_done(struct exec_rows *rows);
 
+/* A program is started. */
+void exec_rows_begin(struct exec_rows *rows);
 /* Before a program is started: where it resumes, NULL: at the beginning.  For its hello. */
 const char *exec_rows_resume(struct exec_rows *rows);
 /* Up to where its rows are safe; NULL: nothing is.  Valid until the next call with this ret. */
@@ -48,8 +55,12 @@ bool exec_rows_waiting(const struct exec_rows *rows, const char *safe);
 int exec_rows_line(struct exec_rows *rows, char *line, size_t len, uint64_t number);
 /* Counts and logs a line that is none. */
 void exec_rows_refuse(struct exec_rows *rows, uint64_t number, const struct exec_problem *problem);
-/* Emits what is open. */
-int exec_rows_flush(struct exec_rows *rows);
+/* The program has said nothing more for now: emits what does not wait for a position. */
+int exec_rows_pause(struct exec_rows *rows);
+/* When that is to be called at the latest, a time of tally_monotonic(). */
+int64_t exec_rows_due(const struct exec_rows *rows);
+/* The program has ended, well or not: emits what is open, or leaves it to come again. */
+int exec_rows_end(struct exec_rows *rows, bool well);
 /* Forgets it: those rows come again, as their position was not reached. */
 void exec_rows_drop(struct exec_rows *rows);
 
