@@ -119,3 +119,118 @@ def test_kills_at_any_instant_double_nothing_where_no_key_would_hide_it(deliver,
         daemon.start()
     daemon.wait(lambda: len(lines(tmp_path)) >= 3000, "all rows are stored", 60)
     assert lines(tmp_path) == list(range(3000))
+
+
+# ---- append_lines.py
+
+# One batch that is far larger than a pipe.
+LARGE = """
+    import json, sys, time
+    hello = json.loads(sys.stdin.readline())
+    if not hello["resume"]:
+        for i in range(900):
+            print('{"sensor": "s", "n": %d, "time": %d, "note": "%s"}' % (i, 1700000000 + i, "x" * 300))
+        print('{"tallyd": "position", "position": "900"}')
+    time.sleep(1000)
+"""
+
+
+def unread(pid):
+    """Bytes in the pipe that is a process's stdin."""
+    fd = os.open(f"/proc/{pid}/fd/0", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        return struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, b"\0\0\0\0"))[0]
+    finally:
+        os.close(fd)
+
+
+def test_a_batch_cut_off_by_a_kill_of_the_daemon_is_stored_whole_later(deliver, source, tmp_path):
+    # The shell dies with the daemon; what it has started reads on, up to the end of the pipe.
+    path = tmp_path / "sink"
+    path.write_text("#!/bin/sh\n"
+                    f"sh -c 'echo $$ > {tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid; kill -STOP $$;"
+                    f" exec {APPEND} {tmp_path}/out'\ntrue\n")
+    path.chmod(0o755)
+    daemon = deliver(source(LARGE), str(path))
+    daemon.wait((tmp_path / "pid").exists, "the program is there")
+    pid = int((tmp_path / "pid").read_text())
+    daemon.wait(lambda: unread(pid) > 60000, "a part of the batch is in its pipe")
+    (tmp_path / "pid").unlink()
+    daemon.kill9()
+    os.kill(pid, signal.SIGCONT)
+    wait_for(lambda: not Path(f"/proc/{pid}").exists(), 20, "it has read what there was")
+    assert not lines(tmp_path)
+    daemon.start()
+    daemon.wait((tmp_path / "pid").exists, "another one is there")
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGCONT)
+    daemon.wait(lambda: len(lines(tmp_path)) >= 900, "the batch is stored")
+    assert lines(tmp_path) == list(range(900))
+
+
+class Writer:
+    """append_lines.py without a daemon."""
+
+    def __init__(self, folder):
+        self.said = folder.parent / f"said{len(list(folder.parent.iterdir()))}"
+        with open(self.said, "w") as said:
+            self.process = subprocess.Popen([*APPEND.split(), folder], text=True, stdin=subprocess.PIPE,
+                                            stdout=subprocess.PIPE, stderr=said)
+
+    def give(self, number, *rows, cut=""):
+        self.process.stdin.write(json.dumps({"tallyd": "batch", "id": f"p/{number}", "table": "sensors",
+                                             "rows": len(rows) + bool(cut)}) + "\n")
+        self.process.stdin.write("".join(json.dumps({"n": n}) + "\n" for n in rows) + cut)
+        self.process.stdin.flush()
+
+    def answer(self):
+        return json.loads(self.process.stdout.readline())
+
+    def end(self):
+        self.process.stdin.close()
+        return self.process.wait(20)
+
+
+def test_the_next_writer_waits_until_the_one_before_it_has_ended(tmp_path):
+    first, second = Writer(tmp_path / "out"), None
+    try:
+        first.give(1, 1, 2)
+        assert first.answer() == {"id": "p/1", "verdict": "done"}
+        second = Writer(tmp_path / "out")
+        second.give(2, 3, 4)  # tallyd does not know that the first one has it
+        wait_for(lambda: "another process writes into" in second.said.read_text(), 20, "it waits")
+        first.give(2, 3, 4)
+        assert first.answer()["id"] == "p/2"
+        assert first.end() == 0
+        assert second.answer()["id"] == "p/2"
+        second.give(3, 5)
+        assert second.answer()["id"] == "p/3"
+        assert second.end() == 0
+    finally:
+        for writer in (first, second):
+            if writer:
+                writer.process.kill()
+                writer.process.wait()
+    assert lines(tmp_path) == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("cut", ['{"n": 3}', '{"n"'])
+def test_a_batch_without_an_end_is_not_stored(tmp_path, cut):
+    writer = Writer(tmp_path / "out")
+    writer.give(1, 1)
+    writer.give(2, 2, cut=cut)
+    assert writer.end() == 0
+    assert writer.process.stdout.read() == '{"id": "p/1", "verdict": "done"}\n'
+    assert lines(tmp_path) == [1]
+
+
+def test_a_file_that_was_cut_short_is_not_filled_up_with_nothing(tmp_path):
+    writer = Writer(tmp_path / "out")
+    writer.give(1, 1, 2)
+    writer.answer()
+    writer.end()
+    (tmp_path / "out" / "sensors.ndjson").write_text("")
+    writer = Writer(tmp_path / "out")
+    writer.give(2, 3)
+    assert writer.end() == 1
+    assert "is shorter than" in writer.said.read_text()
+    assert (tmp_path / "out" / "sensors.ndjson").read_text() == ""
