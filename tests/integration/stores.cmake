@@ -2,7 +2,7 @@
 set(INPUTS ${PROJECT_SOURCE_DIR}/plugins/input)
 set(COMMON ${PROJECT_SOURCE_DIR}/plugins/common)
 add_library(test_plugin_replay MODULE ${PROJECT_SOURCE_DIR}/tests/integration/plugins/replay.c
-	${INPUTS}/alert/alert_table.c
+	${INPUTS}/alert/alert_table.c ${INPUTS}/effects/effects_table.c
 	${INPUTS}/docker_status/events_table.c ${COMMON}/logs/logs_table.c
 	${COMMON}/patterns/patterns_table.c ${INPUTS}/docker_images/image_tables.c)
 target_include_directories(test_plugin_replay PRIVATE ${INPUTS} ${COMMON})
@@ -13,6 +13,7 @@ set_target_properties(test_plugin_replay PROPERTIES PREFIX "" OUTPUT_NAME replay
 tallyd_integration_test(api_stores BESIDE TIMEOUT 1200)
 # As those in unit/timescale.cmake.
 set_tests_properties(integration_api_stores PROPERTIES RESOURCE_LOCK timescaledb_package)
+tallyd_integration_test(crowded_lists BESIDE)
 tallyd_integration_test(moving BESIDE)
 tallyd_integration_test(backup BESIDE)
 tallyd_integration_test(prometheus BESIDE)

@@ -1,5 +1,6 @@
 /* The list of changes says of each what was found of it, from a store to the answer. */
 #include <effects/effects_table.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -182,6 +183,40 @@ static void effects_of_other_services_take_no_room(void **state)
 	free(name);
 }
 
+/* Of the page's services themselves, but of no change on it: as much again. */
+static void effects_of_other_changes_take_no_room_either(void **state)
+{
+	enum { SERVICES = 100, OTHERS = 24000 };
+	struct http_fixture *fixture = *state;
+	char name[32], *kinds = calloc(1, 2001);
+	memset(kinds, 'x', 2000);
+	for (int i = 0; i < SERVICES; i++) {
+		snprintf(name, sizeof(name), "service-%03d", i);
+		add_change(fixture, CHANGED - i * CLOCK_HOUR, name, "image");
+		add_change(fixture, CHANGED - i * CLOCK_HOUR, NULL, "mark");
+		add_effect(fixture, &(struct found){"alpha", name, "image", "worse",
+						    CHANGED - i * CLOCK_HOUR, 3600});
+		add_effect(fixture, &(struct found){"alpha", NULL, "mark", "worse",
+						    CHANGED - i * CLOCK_HOUR, 3600});
+	}
+	for (int i = 0; i < OTHERS; i++) {
+		snprintf(name, sizeof(name), "service-%03d", i % SERVICES);
+		add_effect(fixture, &(struct found){"alpha", name, kinds, "better",
+						    CHANGED - i * CLOCK_SECOND, 3600});
+	}
+	http_start(fixture);
+	struct http_answer answer = http_get(fixture, "/api/v1/changes?limit=1000");
+	assert_int_equal(answer.status, 200);
+	json_t *rows = json_object_get(answer.json, "data"), *row;
+	size_t i;
+	assert_int_equal(json_array_size(rows), 2 * SERVICES);
+	json_array_foreach(rows, i, row) assert_string_equal(
+		json_string_value(json_object_get(json_object_get(row, "effect"), "verdict")),
+		"worse");
+	http_free(&answer);
+	free(kinds);
+}
+
 static unsigned queries_for(struct http_fixture *fixture, const char *target)
 {
 	unsigned before = fake_store_queries(fixture->store);
@@ -223,6 +258,7 @@ int main(void)
 		TEST(of_several_windows_the_longest_counts),
 		TEST(it_is_a_column_of_every_format),
 		TEST(effects_of_other_services_take_no_room),
+		TEST(effects_of_other_changes_take_no_room_either),
 		TEST(it_is_read_only_where_it_is_shown),
 		cmocka_unit_test_setup_teardown(
 			nobody_has_judged_anything_in_a_store_without_the_table, set_up,

@@ -16,6 +16,7 @@
 #include "containers/stats_table.h"
 #include "containers/status_table.h"
 #include "docker_images/image_tables.h"
+#include "effects/effects_table.h"
 #include "logs/logs_table.h"
 #include "patterns/patterns_table.h"
 #include "docker_status/events_table.h"
@@ -43,10 +44,19 @@ static const struct tally_table weather_table = {.name = "weather",
 						 .kind = TALLY_SERIES,
 						 COLUMNS(weather_columns),
 						 .revision = 1};
-static const struct tally_table *const tables[] = {&stats_table,    &status_table,  &events_table,
-						   &logs_table,     &images_table,  &versions_table,
-						   &note_table,     &weather_table, &changes_table,
-						   &patterns_table, &alerts_table,  NULL};
+static const struct tally_table *const tables[] = {&stats_table,
+						   &status_table,
+						   &events_table,
+						   &logs_table,
+						   &images_table,
+						   &versions_table,
+						   &note_table,
+						   &weather_table,
+						   &changes_table,
+						   &patterns_table,
+						   &alerts_table,
+						   &effects_table,
+						   NULL};
 
 struct replay_config {
 	const char *file;

@@ -1,6 +1,10 @@
 /*
- * The rows of change_effects that belong to a page of changes: one more query, then each change
- * looks for its own.  On a worker's thread.
+ * The rows of change_effects that belong to a page of changes: each that the store gives looks for
+ * its change.  On a worker's thread.
+ *
+ * What is asked for are the effects of the page's services between its first and its last change.
+ * Among them may be any number that belong to no change of the page (another kind, another host),
+ * so none is kept but in the cell of its change: what this takes is bounded by the page.
  *
  * A row of change_effects is about all changes of a service at one time, but for the kinds that are
  * effects themselves (restart, oom, health); its kinds= says which.  Where several windows were
@@ -34,96 +38,24 @@ enum {
 static const char *const effect_columns[EFFECT_COLUMNS] = {
 	"time", "host", "service", "window", "verdict", "summary", "measures", "kinds", "changed"};
 
-enum { EFFECT_SERVICES = 64 }; /* that are asked for by name */
+enum { EFFECT_SERVICES = 64 }; /* that are asked for by name at once */
 
 /* The longest window there is, and the time that its rows have to come. */
 #define EFFECT_LATEST (CLOCK_DAY + CLOCK_HOUR)
 
-/* ---- Reading ----------------------------------------------------------------- */
+/* A change of the page. */
+struct change {
+	const struct tally_cell *row;
+	int64_t window;          /* of the effect in its cell */
+	struct tally_cell *cell; /* of the page */
+};
 
-/* The times of the changes on the page, [from, to): to the microsecond, as stores may keep them. */
-static void page_range(const struct table_page *page, int64_t *ret_from, int64_t *ret_to)
-{
-	*ret_from = INT64_MAX;
-	*ret_to = 0;
-	for (uint32_t i = 0; i < paging_rows(&page->paging, &page->rows); i++) {
-		int64_t time = result_set_row(&page->rows, i)[0].i;
-		*ret_from = time < *ret_from ? time : *ret_from;
-		*ret_to = time + 1000 > *ret_to ? time + 1000 : *ret_to;
-	}
-}
-
-/* Where a column of the list stands in its rows; 0: nowhere. */
-static uint32_t place_of(const struct table_page *page, const char *name)
-{
-	for (uint32_t i = 0; i < page->n; i++)
-		if (strcmp(page->columns[i]->name, name) == 0)
-			return 1 + i;
-	return 0;
-}
-
-static bool is_among(const struct tally_cell *const *cells, uint32_t n,
-		     const struct tally_cell *cell)
-{
-	uint32_t i = 0;
-	while (i < n && cell_compare(cells[i], cell) != 0)
-		i++;
-	return i < n;
-}
-
-/* Those of the changes' services only: a page about one of them, or of markers, which have none,
- * may reach over the whole retention, and the effects of all others would not fit into memory.  Not
- * where there are many, or both kinds. */
-static void filter_services(const struct table_page *page, struct query *query,
-			    const struct tally_column *column)
-{
-	const struct tally_cell *services[EFFECT_SERVICES] = {NULL};
-	uint32_t place = place_of(page, "service"), n = 0, n_null = 0;
-	uint32_t n_rows = place ? paging_rows(&page->paging, &page->rows) : 0;
-	for (uint32_t i = 0; i < n_rows; i++) {
-		const struct tally_cell *service = &result_set_row(&page->rows, i)[place];
-		if (is_among(services, n, service))
-			continue;
-		if (n == EFFECT_SERVICES)
-			return;
-		n_null += !service->set;
-		services[n++] = service;
-	}
-	if (n_null && n > 1)
-		return;
-	for (uint32_t i = 0; i < n; i++)
-		query_filter(query, column, n_null ? TALLY_IS_NULL : TALLY_EQUALS, services[i]);
-}
-
-/* Of the changes between the first and the last of the page. */
-static int read_effects(struct table_page *page, struct result_set *ret)
-{
-	const struct tally_table *table;
-	struct query query;
-	int64_t from, to;
-	int r = context_table(page->context, "change_effects", &table);
-	if (r < 0 || !table)
-		return r;
-	query_init(&query, page->context, table);
-	query.bounded = true;
-	for (int i = EFFECT_HOST; i < EFFECT_COLUMNS; i++) {
-		const struct tally_column *column = table_column(table, effect_columns[i]);
-		if (!column)
-			return 0;
-		query_select(&query, column, TALLY_RAW);
-	}
-	page_range(page, &from, &to);
-	const struct tally_column *changed = table_column(table, "changed");
-	query_filter(&query, changed, TALLY_GREATER, &(struct tally_cell){.i = from - 1, .set = 1});
-	query_filter(&query, changed, TALLY_LESS, &(struct tally_cell){.i = to, .set = 1});
-	filter_services(page, &query, table_column(table, "service"));
-	query.spec.from = from;
-	query.spec.to = to + EFFECT_LATEST;
-	query.spec.limit = INT32_MAX; /* what they may take is bounded in bytes */
-	return query_run(&query, ret);
-}
-
-/* ---- Whose they are ---------------------------------------------------------- */
+struct changes {
+	struct table_page *page;
+	struct change *sorted; /* by time, host, service */
+	uint32_t n;
+	uint32_t host, service, kind; /* in rows of the page */
+};
 
 /* A store may keep the one time to the microsecond and the other to the nanosecond. */
 static int compare_times(int64_t a, int64_t b)
@@ -131,25 +63,24 @@ static int compare_times(int64_t a, int64_t b)
 	return (a / 1000 > b / 1000) - (a / 1000 < b / 1000);
 }
 
-static int compare_services(int64_t time, const struct tally_cell *host,
-			    const struct tally_cell *service, const struct tally_cell *effect)
+static int compare_changes(const void *left, const void *right, void *arg)
 {
-	int order = compare_times(time, effect[EFFECT_CHANGED].i);
+	const struct change *a = left, *b = right;
+	const struct changes *changes = arg;
+	int order = compare_times(a->row[0].i, b->row[0].i);
 	if (order == 0)
-		order = cell_compare(host, &effect[EFFECT_HOST]);
-	return order ? order : cell_compare(service, &effect[EFFECT_SERVICE]);
+		order = cell_compare(&a->row[changes->host], &b->row[changes->host]);
+	return order ? order : cell_compare(&a->row[changes->service], &b->row[changes->service]);
 }
 
-/* By service and time; of several windows the longest first. */
-static int compare_effects(const void *left, const void *right)
+static int compare_effect(const struct changes *changes, const struct change *change,
+			  const struct tally_cell *effect)
 {
-	const struct tally_cell *a = *(const struct tally_cell *const *)left;
-	const struct tally_cell *b = *(const struct tally_cell *const *)right;
-	int order = compare_services(a[EFFECT_CHANGED].i, &a[EFFECT_HOST], &a[EFFECT_SERVICE], b);
-	if (order)
-		return order;
-	return (a[EFFECT_WINDOW].i < b[EFFECT_WINDOW].i) -
-	       (a[EFFECT_WINDOW].i > b[EFFECT_WINDOW].i);
+	int order = compare_times(change->row[0].i, effect[EFFECT_CHANGED].i);
+	if (order == 0)
+		order = cell_compare(&change->row[changes->host], &effect[EFFECT_HOST]);
+	return order ? order
+		     : cell_compare(&change->row[changes->service], &effect[EFFECT_SERVICE]);
 }
 
 /* "image, limits" has "limits". */
@@ -170,40 +101,10 @@ static bool has_kind(const struct tally_cell *kinds, const struct tally_cell *ki
 	return false;
 }
 
-struct effects {
-	const struct tally_cell **sorted;
-	uint32_t n;
-	uint32_t host, service, kind; /* in rows of the page */
-};
-
-/* NULL: it was not judged, or not yet. */
-static const struct tally_cell *find_effect(const struct effects *effects,
-					    const struct tally_cell *change)
-{
-	const struct tally_cell *host = &change[effects->host];
-	const struct tally_cell *service = &change[effects->service];
-	uint32_t low = 0, high = effects->n;
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		if (compare_services(change[0].i, host, service, effects->sorted[middle]) > 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (; low < effects->n; low++) {
-		const struct tally_cell *effect = effects->sorted[low];
-		if (compare_services(change[0].i, host, service, effect) != 0)
-			return NULL;
-		if (has_kind(&effect[EFFECT_KINDS], &change[effects->kind]))
-			return effect;
-	}
-	return NULL;
-}
-
 /* ---- The column -------------------------------------------------------------- */
 
-static int make_cell(struct table_page *page, const struct tally_cell *effect,
-		     struct tally_cell *ret)
+static int write_cell(struct table_page *page, const struct tally_cell *effect,
+		      struct tally_cell *ret)
 {
 	static const struct {
 		int column;
@@ -227,42 +128,171 @@ static int make_cell(struct table_page *page, const struct tally_cell *effect,
 	return text ? 0 : -ENOMEM;
 }
 
-static int make_cells(struct table_page *page, const struct result_set *rows)
+/* Copied first, since that cuts what no answer has room for. */
+static int make_cell(struct table_page *page, const struct tally_batch *batch, uint32_t row,
+		     struct tally_cell *ret)
 {
-	struct effects effects = {.n = rows->n_rows,
-				  .host = place_of(page, "host"),
-				  .service = place_of(page, "service"),
-				  .kind = place_of(page, "kind")};
-	int r = 0;
-	if (!effects.n || !effects.host || !effects.service || !effects.kind)
-		return 0;
-	effects.sorted = calloc(effects.n, sizeof(const struct tally_cell *));
-	if (!effects.sorted)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < effects.n; i++)
-		effects.sorted[i] = result_set_row(rows, i);
-	qsort(effects.sorted, effects.n, sizeof(*effects.sorted), compare_effects);
-	for (uint32_t i = 0; r == 0 && i < paging_rows(&page->paging, &page->rows); i++) {
-		const struct tally_cell *change = result_set_row(&page->rows, i);
-		const struct tally_cell *effect = find_effect(&effects, change);
-		if (effect)
-			r = make_cell(page, effect, &page->made_cells[i]);
+	const struct tally_batch one = {.table = batch->table,
+					.cells = batch->cells +
+						 (size_t)row * batch->table->n_columns,
+					.n_rows = 1};
+	struct result_set effect auto_result_set;
+	result_set_init(&effect, EFFECT_COLUMNS);
+	effect.bounded = true;
+	int r = result_set_add(&effect, &one);
+	return r < 0 ? r : write_cell(page, result_set_row(&effect, 0), ret);
+}
+
+/* ---- Whose an effect is ------------------------------------------------------ */
+
+/* The first change that is not before it. */
+static uint32_t find_change(const struct changes *changes, const struct tally_cell *effect)
+{
+	uint32_t low = 0, high = changes->n;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (compare_effect(changes, &changes->sorted[middle], effect) < 0)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	free(effects.sorted);
+	return low;
+}
+
+static int take_effect(struct changes *changes, const struct tally_batch *batch, uint32_t row)
+{
+	const struct tally_cell *effect = batch->cells + (size_t)row * EFFECT_COLUMNS;
+	int r = 0;
+	for (uint32_t i = find_change(changes, effect); r == 0 && i < changes->n; i++) {
+		struct change *change = &changes->sorted[i];
+		if (compare_effect(changes, change, effect) != 0)
+			break;
+		if (!has_kind(&effect[EFFECT_KINDS], &change->row[changes->kind]) ||
+		    (change->cell->set && effect[EFFECT_WINDOW].i <= change->window))
+			continue;
+		change->window = effect[EFFECT_WINDOW].i;
+		r = make_cell(changes->page, batch, row, change->cell);
+	}
 	return r;
+}
+
+static int take_effects(void *arg, const struct tally_batch *batch)
+{
+	int r = batch->table->n_columns == EFFECT_COLUMNS ? 0 : -EPROTO;
+	for (uint32_t i = 0; r == 0 && i < batch->n_rows; i++)
+		r = take_effect(arg, batch, i);
+	return r;
+}
+
+/* ---- Reading ----------------------------------------------------------------- */
+
+/* From the first to the last change of the page: to the microsecond, as stores may keep them. */
+static void begin_query(const struct changes *changes, const struct tally_table *table,
+			struct query *ret)
+{
+	const struct tally_column *changed = table_column(table, "changed");
+	int64_t from = changes->sorted[0].row[0].i;
+	int64_t to = changes->sorted[changes->n - 1].row[0].i + 1000;
+	query_init(ret, changes->page->context, table);
+	for (int i = EFFECT_HOST; i < EFFECT_COLUMNS; i++)
+		query_select(ret, table_column(table, effect_columns[i]), TALLY_RAW);
+	query_filter(ret, changed, TALLY_GREATER, &(struct tally_cell){.i = from - 1, .set = 1});
+	query_filter(ret, changed, TALLY_LESS, &(struct tally_cell){.i = to, .set = 1});
+	ret->spec.from = from;
+	ret->spec.to = to + EFFECT_LATEST;
+	ret->spec.limit = INT32_MAX; /* none is kept */
+}
+
+static int run_query(struct changes *changes, struct query *query)
+{
+	int r = query_stream(query, take_effects, changes);
+	return r == -ETIMEDOUT ? query_timed_out(changes->page->context) : r;
+}
+
+static int compare_cells(const void *left, const void *right)
+{
+	return cell_compare(*(const struct tally_cell *const *)left,
+			    *(const struct tally_cell *const *)right);
+}
+
+/* Those of the changes' services only, so many at a time: the effects of all others would take
+ * longer to read than those that are wanted.  Markers have no service. */
+static int read_of_services(struct changes *changes, const struct tally_table *table,
+			    const struct tally_cell **services)
+{
+	const struct tally_column *column = table_column(table, "service");
+	struct query query;
+	uint32_t n_asked = 0;
+	int r = 0;
+	for (uint32_t i = 0; r == 0 && i < changes->n; i++) {
+		bool last = i + 1 == changes->n;
+		if (!last && cell_compare(services[i], services[i + 1]) == 0)
+			continue;
+		if (!n_asked)
+			begin_query(changes, table, &query);
+		query_filter(&query, column, services[i]->set ? TALLY_EQUALS : TALLY_IS_NULL,
+			     services[i]);
+		n_asked++;
+		if (!last && services[i]->set && n_asked < EFFECT_SERVICES)
+			continue;
+		r = run_query(changes, &query);
+		n_asked = 0;
+	}
+	return r;
+}
+
+static int read_effects(struct changes *changes)
+{
+	struct context *context = changes->page->context;
+	const struct tally_table *table;
+	int r = context_table(context, "change_effects", &table);
+	if (r < 0 || !table)
+		return r;
+	for (int i = EFFECT_HOST; i < EFFECT_COLUMNS; i++)
+		if (!table_column(table, effect_columns[i]))
+			return 0;
+	const struct tally_cell **services = calloc(changes->n, sizeof(*services));
+	if (!services)
+		return response_unavailable(context->builder, "out of memory");
+	for (uint32_t i = 0; i < changes->n; i++)
+		services[i] = &changes->sorted[i].row[changes->service];
+	qsort(services, changes->n, sizeof(*services), compare_cells);
+	r = read_of_services(changes, table, services);
+	free(services);
+	return r;
+}
+
+/* ---- The page ---------------------------------------------------------------- */
+
+/* Where a column of the list stands in its rows; 0: nowhere. */
+static uint32_t place_of(const struct table_page *page, const char *name)
+{
+	for (uint32_t i = 0; i < page->n; i++)
+		if (strcmp(page->columns[i]->name, name) == 0)
+			return 1 + i;
+	return 0;
 }
 
 int change_effects_make(struct table_page *page)
 {
-	struct result_set rows auto_result_set = {.n_rows = 0};
-	uint32_t n = paging_rows(&page->paging, &page->rows);
-	page->made_cells = calloc((size_t)n + 1, sizeof(*page->made_cells));
-	if (!page->made_cells)
-		return response_unavailable(page->context->builder, "out of memory");
-	int r = n ? read_effects(page, &rows) : 0;
-	if (r < 0)
-		return r;
-	return make_cells(page, &rows) == 0
-		       ? 0
-		       : response_unavailable(page->context->builder, "out of memory");
+	struct changes changes = {.page = page,
+				  .n = paging_rows(&page->paging, &page->rows),
+				  .host = place_of(page, "host"),
+				  .service = place_of(page, "service"),
+				  .kind = place_of(page, "kind")};
+	page->made_cells = calloc((size_t)changes.n + 1, sizeof(*page->made_cells));
+	changes.sorted = calloc((size_t)changes.n + 1, sizeof(*changes.sorted));
+	int r = 0;
+	if (!page->made_cells || !changes.sorted)
+		r = response_unavailable(page->context->builder, "out of memory");
+	for (uint32_t i = 0; r == 0 && i < changes.n; i++)
+		changes.sorted[i] = (struct change){.row = result_set_row(&page->rows, i),
+						    .cell = &page->made_cells[i]};
+	if (r == 0 && changes.n && changes.host && changes.service && changes.kind) {
+		qsort_r(changes.sorted, changes.n, sizeof(*changes.sorted), compare_changes,
+			&changes);
+		r = read_effects(&changes);
+	}
+	free(changes.sorted);
+	return r;
 }
