@@ -121,7 +121,7 @@ def main():
             folder = Path(name)
             print(f"{LINES} lines in {HOURS} h", flush=True)
             if "sqlite" in STORES:
-                measure("sqlite", lambda _: "[output.sqlite]\npath = {db}", folder, end, on_sqlite,
+                measure("sqlite", lambda _: "[output.sqlite]\npath = {db}\nmax_size = 1Ti", folder, end, on_sqlite,
                         'select min("from") / 1000000000 from {text}')
             if "timescale" in STORES:
                 measure("timescale", lambda _: f"[output.timescale]\nconninfo = {postgres.conninfo()}", folder, end,

@@ -7,7 +7,7 @@ foreach(area IN ITEMS clock durable file place maintenance packed statements)
 		LIBRARIES sqlite_fixture sqlite_objects m -Wl,--wrap=store_uptime_read)
 endforeach()
 # What all stores have in common (see timescale.cmake for the others).
-foreach(area IN ITEMS write query aggregate text wrong_clock)
+foreach(area IN ITEMS write query aggregate text wrong_clock late)
 	tallyd_unit_test(sqlite_${area} SOURCES unit/test_store_${area}.c
 		LIBRARIES sqlite_fixture sqlite_objects m -Wl,--wrap=store_uptime_read)
 endforeach()
@@ -16,7 +16,7 @@ add_library(sqlite_packed_fixture OBJECT unit/sqlite_fixture.c unit/store_fixtur
 target_link_libraries(sqlite_packed_fixture PRIVATE tallyd_test_support sqlite_objects)
 target_include_directories(sqlite_packed_fixture PUBLIC unit)
 target_compile_definitions(sqlite_packed_fixture PRIVATE PACK_AFTER=1)
-foreach(area IN ITEMS aggregate wrong_clock)
+foreach(area IN ITEMS aggregate wrong_clock late)
 	tallyd_unit_test(sqlite_packed_${area} SOURCES unit/test_store_${area}.c
 		LIBRARIES sqlite_packed_fixture sqlite_objects m -Wl,--wrap=store_uptime_read)
 endforeach()

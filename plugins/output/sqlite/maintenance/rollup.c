@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "database.h"
@@ -29,7 +30,9 @@ struct rollup {
 	enum schema_level level;
 	const char *finer;  /* what of the table has the finer level: "_rows", "_1min_rows", … */
 	sqlite3_stmt *from; /* rows of the finer level: ?1 series, ?2 from, ?3 to */
-	sqlite3_stmt *before; /* rows before ?2; of LEVEL_MINUTE only */
+	sqlite3_stmt *before;  /* rows before ?2; of LEVEL_MINUTE only */
+	sqlite3_stmt *samples; /* time and counters since ?2; of LEVEL_MINUTE, if there are any */
+	uint32_t n_counters;
 	sqlite3_stmt *put;
 	struct aggregator aggregator;
 	struct row_source source;
@@ -82,6 +85,27 @@ static int rollup_prepare_from(struct rollup *rollup, bool before)
 				    time);
 	return database_prepare_text(rollup->ctx, rollup->db, sql,
 				     before ? &rollup->before : &rollup->from);
+}
+
+static int rollup_prepare_samples(struct rollup *rollup)
+{
+	const char *time = rollup_time(rollup);
+	sqlite3_str *sql = sqlite3_str_new(rollup->db);
+	sqlite3_str_appendf(sql, "SELECT \"%w\"", time);
+	rollup->n_counters = 0;
+	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++) {
+		if (rollup_column(rollup, i)->role != TALLY_COUNTER)
+			continue;
+		sqlite3_str_appendf(sql, ", \"%w\"", rollup_column(rollup, i)->name);
+		rollup->n_counters++;
+	}
+	sqlite3_str_appendf(sql,
+			    " FROM \"%w%s\" WHERE _series = ?1 AND \"%w\" >= ?2 ORDER BY \"%w\"",
+			    rollup_name(rollup), rollup->finer, time, time);
+	if (rollup->n_counters > 0)
+		return database_prepare_text(rollup->ctx, rollup->db, sql, &rollup->samples);
+	sqlite3_free(sqlite3_str_finish(sql));
+	return 0;
 }
 
 /* Name for name, between what goes before each. */
@@ -216,29 +240,63 @@ static int rollup_again(struct rollup *rollup, int64_t series, int64_t bucket)
 			      (long long)series);
 }
 
-/* A late row is the sample before the series' next row, whose growth therefore changes, too. */
-static int rollup_follower(struct rollup *rollup, int64_t series, int64_t bucket)
+/* Notes which counters a row has, or takes them away again; true: it has one of those noted. */
+static bool rollup_note_counters(const struct rollup *rollup, sqlite3_stmt *row, bool has,
+				 bool counters[CATALOG_MAX_COLUMNS])
 {
-	int64_t size = schema_levels[LEVEL_MINUTE].bucket, end = bucket + size, next = INT64_MAX;
-	auto_text char *sql = sqlite3_mprintf(
-		"SELECT \"%w\" FROM \"%w%s\" WHERE _series = %lld AND \"%w\" >= %lld ORDER BY "
-		"\"%w\" LIMIT 1",
-		rollup_time(rollup), rollup_name(rollup), rollup->finer, (long long)series,
-		rollup_time(rollup), (long long)end, rollup_time(rollup));
-	if (!sql)
-		return tally_fail(rollup->ctx, ENOMEM, "no memory");
-	int r = database_int(rollup->ctx, rollup->db, sql, &next);
-	if (r < 0 || next == INT64_MAX)
-		return r;
-	return rollup_again(rollup, series, schema_floor(next, size));
+	bool found = false;
+	for (uint32_t i = 0; i < rollup->n_counters; i++) {
+		if (sqlite3_column_type(row, (int)i + 1) == SQLITE_NULL || counters[i] == has)
+			continue;
+		counters[i] = has;
+		found = true;
+	}
+	return found;
+}
+
+/* The minutes in which counters go on from a late minute: each with the next row that has it, which
+ * need not be the next row.  As many rows on as rollup_read() looks back. */
+static int rollup_find_followers(struct rollup *rollup, int64_t series, int64_t bucket,
+				 int64_t ret[ROLLUP_BASELINE_ROWS], int *ret_n)
+{
+	const int64_t size = schema_levels[LEVEL_MINUTE].bucket;
+	bool counters[CATALOG_MAX_COLUMNS] = {false};
+	int r, rows = 0;
+	*ret_n = 0;
+	sqlite3_bind_int64(rollup->samples, 1, series);
+	sqlite3_bind_int64(rollup->samples, 2, bucket);
+	while (rows < ROLLUP_BASELINE_ROWS &&
+	       (r = database_step(rollup->ctx, rollup->samples)) > 0) {
+		int64_t minute = schema_floor(sqlite3_column_int64(rollup->samples, 0), size);
+		bool late = minute == bucket;
+		rows += !late;
+		if (rollup_note_counters(rollup, rollup->samples, late, counters) && !late &&
+		    (*ret_n == 0 || ret[*ret_n - 1] != minute))
+			ret[(*ret_n)++] = minute;
+		if (!late && !memchr(counters, true, rollup->n_counters))
+			break;
+	}
+	sqlite3_reset(rollup->samples);
+	return r < 0 ? r : 0;
+}
+
+/* A late row is the sample before that of a later row, whose growth therefore changes, too. */
+static int rollup_followers(struct rollup *rollup, int64_t series, int64_t bucket)
+{
+	int64_t minutes[ROLLUP_BASELINE_ROWS];
+	int n = 0;
+	int r = rollup_find_followers(rollup, series, bucket, minutes, &n);
+	for (int i = 0; r == 0 && i < n; i++)
+		r = rollup_again(rollup, series, minutes[i]);
+	return r;
 }
 
 /* A minute whose other rows are damaged stays as it was rolled up before. */
 static int rollup_late_bucket(struct rollup *rollup, int64_t series, int64_t bucket)
 {
 	int r = rollup_again(rollup, series, bucket);
-	if (r == 0 && rollup->level == LEVEL_MINUTE)
-		r = rollup_follower(rollup, series, bucket);
+	if (r == 0 && rollup->samples)
+		r = rollup_followers(rollup, series, bucket);
 	if (r != -EBADMSG)
 		return r;
 	tally_log(rollup->ctx, TALLY_ERROR, "table %s: a row that came late is not rolled up: %s",
@@ -249,10 +307,12 @@ static int rollup_late_bucket(struct rollup *rollup, int64_t series, int64_t buc
 static int rollup_late(struct rollup *rollup)
 {
 	auto_statement sqlite3_stmt *late = NULL;
-	int r = database_preparef(rollup->ctx, rollup->db, &late,
-				  "SELECT bucket, series FROM tally_late WHERE \"table\" = %Q AND "
-				  "level = %d ORDER BY bucket, series LIMIT 1",
-				  rollup_name(rollup), rollup->level);
+	int r = rollup->level == LEVEL_MINUTE ? rollup_prepare_samples(rollup) : 0;
+	if (r == 0)
+		r = database_preparef(rollup->ctx, rollup->db, &late,
+				      "SELECT bucket, series FROM tally_late WHERE \"table\" = %Q "
+				      "AND level = %d ORDER BY bucket, series LIMIT 1",
+				      rollup_name(rollup), rollup->level);
 	/* The first one each time and not one statement for all of them: rows are deleted in
 	 * between, and whether a statement that is under way still sees them is undefined (SQLite,
 	 * Isolation In SQLite). */
@@ -354,6 +414,7 @@ static int rollup_level(struct rollup *rollup, int64_t closed, int64_t span)
 		r = rollup_advance(rollup, target, span);
 	sqlite3_finalize(rollup->from);
 	sqlite3_finalize(rollup->before);
+	sqlite3_finalize(rollup->samples);
 	sqlite3_finalize(rollup->put);
 	aggregator_done(&rollup->aggregator);
 	return r < 0 ? r : 1;

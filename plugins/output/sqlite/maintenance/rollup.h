@@ -1,7 +1,8 @@
 /*
  * Minutes from rows, hours from minutes, days from hours.  A bucket is rolled up once, some time
  * after it closed; a row that comes later marks its minute in tally_late, and that minute is
- * rolled up again, but only while all that it is made of is still there.
+ * rolled up again, with those in which its counters go on, but only while all that they are made of
+ * is still there.
  */
 #ifndef TALLYD_SQLITE_ROLLUP_H
 #define TALLYD_SQLITE_ROLLUP_H

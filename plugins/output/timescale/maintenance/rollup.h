@@ -2,8 +2,9 @@
  * Minutes from rows, hours from minutes, days from hours, each by one INSERT … SELECT on the
  * server, or above the minutes by the refresh of a continuous aggregate.  A bucket is rolled up
  * once, some time after it closed; a row that comes later marks its minute in tally.late, and that
- * minute, the one after and the one of the series' next row are rolled up again, with the hour and
- * the day they are in; but only while all that they are made of is still there.
+ * minute, the one after and those of the series' next rows that go on counting from it are rolled
+ * up again, with the hours and days they are in; but only while all that they are made of is still
+ * there.
  *
  * A writer marks every row that is older than 30 s when it is written, by the database's clock, and
  * every one that lies before the watermark.  A minute is rolled up 120 s after its end, by the same

@@ -313,22 +313,52 @@ void rollup_sql_aggregate(const struct stored_table *stored, enum schema_level l
 		   schema_levels[level - 1].suffix, level == LEVEL_FIVE ? "rows" : "next");
 }
 
-/* With each late row's minute its writer marks the one after.  So a series whose last row is in the
- * last minute needs no other; and the minute before counts, since the pair may have been parted. */
+/* A bit for each counter: whether a row has it. */
+static void rollup_sql_counters(const struct rollup *rollup, struct strbuf *sql)
+{
+	const char *before = "";
+	for (uint32_t i = 0; i < rollup->stored->n_numbers; i++) {
+		if (!rollup_sql_is_counter(rollup, i))
+			continue;
+		strbuf_add(sql, "%s(r.\"%s\" is not null)::int::bit", before,
+			   rollup_sql_column(rollup, i)->name);
+		before = " || ";
+	}
+}
+
+/*
+ * With each late row's minute its writer marks the one after.  So a counter that a row of the last
+ * minute has needs no other minute; and the minute before counts, since the pair may have been
+ * parted.  Other counters go on in the next row that has them, as far on as rollup_rows() looks
+ * back.
+ */
 void rollup_sql_followers(const struct rollup *rollup, struct strbuf *sql, int64_t from, int64_t to,
 			  int64_t until)
 {
 	const char *name = rollup_name(rollup), *time = rollup->stored->table.columns[0].name;
 	int64_t minute = schema_levels[LEVEL_MINUTE].bucket;
 	strbuf_add(sql,
-		   "select distinct date_bin('1 minute', n.t, 'epoch') from (select r._series");
-	rollup_sql_in_range(rollup, LEVEL_ROWS, sql, from - minute, to);
-	strbuf_add(sql, " group by r._series having max(r.\"%s\") < to_timestamp(%" PRId64 ")) s ",
+		   "with rows_ as (select r._series, r.\"%s\" < to_timestamp(%" PRId64
+		   ") as late, ",
 		   time, (to - minute) / CLOCK_SECOND);
-	strbuf_add(sql,
-		   "cross join lateral (select r.\"%s\" as t from tally.\"%s_rows\" r where "
-		   "r._series = s._series and r.\"%s\" >= to_timestamp(%" PRId64
-		   ") and r.\"%s\" < to_timestamp(%" PRId64
-		   ") order by r.\"%s\" limit 1) n order by 1",
-		   time, name, time, to / CLOCK_SECOND, time, until / CLOCK_SECOND, time);
+	rollup_sql_counters(rollup, sql);
+	strbuf_add(sql, " as has");
+	rollup_sql_in_range(rollup, LEVEL_ROWS, sql, from - minute, to);
+	strbuf_add(sql, "), open as (select _series, bit_or(has) filter (where late) & "
+			"~coalesce(bit_or(has) filter (where not late), bit_and(has) & "
+			"~bit_and(has)) as has from rows_ group by _series) select distinct "
+			"date_bin('1 minute', n.t, 'epoch') from open cross join lateral (select "
+			"l.t, l.has & ~coalesce(bit_or(l.has) over (order by l.t rows between "
+			"unbounded preceding and 1 preceding), l.has & ~l.has) as first from "
+			"(select ");
+	strbuf_add(sql, "r.\"%s\" as t, ", time);
+	rollup_sql_counters(rollup, sql);
+	strbuf_add(
+		sql,
+		" as has from tally.\"%s_rows\" r where r._series = open._series and r.\"%s\" >= "
+		"to_timestamp(%" PRId64 ") and r.\"%s\" < to_timestamp(%" PRId64
+		") order by r.\"%s\" limit %d) l) n where position(B'1' in open.has) > 0 and "
+		"position(B'1' in open.has & n.first) > 0 order by 1",
+		name, time, to / CLOCK_SECOND, time, until / CLOCK_SECOND, time,
+		ROLLUP_BASELINE_ROWS);
 }
