@@ -267,6 +267,77 @@ static void lines_of_one_series_come_in_their_order(void **state)
 	assert_messages(f, &query, 1, "");
 }
 
+/* Of h1 and a stream, as of rows that are in one place. */
+static struct tally_query query_of_stream(struct tally_filter filters[2], const char *stream)
+{
+	struct tally_query query = query_of("lines", select_log_key, 4);
+	filters[0] = (struct tally_filter){"host", TALLY_EQUALS, 0, text("h1")};
+	filters[1] = stream ? (struct tally_filter){"stream", TALLY_EQUALS, 0, text(stream)}
+			    : (struct tally_filter){"stream", TALLY_IS_NULL, 0, {.set = 0}};
+	query.filters = filters;
+	query.n_filters = 2;
+	return query;
+}
+
+static void each_line_of_a_long_answer_has_the_tags_of_its_series(void **state)
+{
+	struct fixture *f = *state;
+	struct tally_batch *batch = fixture_batch(f, &log_table);
+	struct tally_filter filters[2];
+	struct tally_query query = query_of_stream(filters, "out");
+	struct rows rows;
+	for (int i = 0; i < 1700; i++)
+		put_log(f, batch, T0 + i * SECOND / 7, i % 3 ? "out" : "err", i, "m");
+	fixture_write(f, batch);
+	assert_int_equal(ask(f, &query, &rows), 0);
+	assert_int_equal(rows.n, 1133);
+	assert_int_equal(rows.n_batches, 3);
+	for (uint32_t i = 0; i < rows.n; i++) {
+		assert_string_equal(rows_at(&rows, i, 1)->text, "h1");
+		assert_string_equal(rows_at(&rows, i, 2)->text, "out");
+		assert_int_equal(rows_at(&rows, i, 3)->i, i / 2 * 3 + 1 + i % 2);
+		assert_string_equal(rows_at(&rows, i, 4)->text, "m");
+	}
+	rows_free(&rows);
+}
+
+static void lines_of_one_series_go_on_after_any_row(void **state)
+{
+	static const struct {
+		const char *stream, *after; /* NULL: such a stream */
+		int64_t sequence;
+		const char *later, *earlier;
+	} cases[] = {
+		{"err", "a", 9, "x c y d e ", ""},   {"err", "err", 8, "c y d e ", ""},
+		{"err", "err", 9, "y d e ", "x "},   {"err", "err", 10, "d e ", "c x "},
+		{"err", "out", 9, "d e ", "y c x "}, {"err", NULL, 9, "d e ", "y c x "},
+		{"none", "err", 9, "", ""},          {NULL, "out", 9, "n ", ""},
+		{NULL, NULL, 3, "n ", ""},           {NULL, NULL, 4, "", ""},
+		{NULL, NULL, 5, "", "n "},
+	};
+	struct fixture *f = *state;
+	write_some_logs(f);
+	struct tally_batch *batch = fixture_batch(f, &log_table);
+	put_log(f, batch, T0, "err", 8, "x");
+	put_log(f, batch, T0, "err", 10, "y");
+	put_log(f, batch, T0, "", 4, "n");
+	((struct tally_cell *)(uintptr_t)batch->cells)[2 * L_N + L_STREAM].set = 0;
+	fixture_write(f, batch);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct tally_filter filters[2];
+		struct tally_query query = query_of_stream(filters, cases[i].stream);
+		struct tally_cell after[] = {
+			number(T0), text("h1"), {.set = 0}, number(cases[i].sequence)};
+		if (cases[i].after)
+			after[2] = text(cases[i].after);
+		query.after = after;
+		query.n_after = 4;
+		assert_messages(f, &query, 4, cases[i].later);
+		query.newest_first = 1;
+		assert_messages(f, &query, 4, cases[i].earlier);
+	}
+}
+
 /* Pages through all lines, three at a time, while more are written behind the page. */
 static void page_through(struct fixture *f, bool newest_first)
 {
@@ -594,6 +665,8 @@ int main(void)
 		STORE_TEST(labels_are_found_whatever_characters_the_others_have),
 		STORE_TEST(filters_apply_to_tags_and_fields_of_a_series),
 		STORE_TEST(lines_of_one_series_come_in_their_order),
+		STORE_TEST(each_line_of_a_long_answer_has_the_tags_of_its_series),
+		STORE_TEST(lines_of_one_series_go_on_after_any_row),
 		STORE_TEST(paging_gives_each_row_once_while_rows_are_added),
 		STORE_TEST(paging_backwards_gives_each_row_once_too),
 		STORE_TEST(rows_of_one_microsecond_are_all_there_in_their_order),

@@ -1,8 +1,7 @@
 /*
- * One small statement has the tags of the series, which are the same in all its rows, and says on
- * which side of the row that the page goes on after a row of that very time would be: the rest of
- * the key is tags.  Everything else is a walk over rows and chunks (packed/packed_rows.h) in the
- * order of the page.
+ * One small statement says on which side of the row that the page goes on after a row of that very
+ * time would be: the rest of the key is tags.  Everything else is a walk over rows and chunks
+ * (packed/packed_rows.h) in the order of the page.
  *
  * Called by read/scan.c on a query's thread.  What can fail is memory, a chunk that is damaged, and
  * the deadline.
@@ -13,8 +12,8 @@
 
 #include "bind.h"
 #include "database.h"
-#include "read/condition.h"
 #include "read/packed_source.h"
+#include "read/series_tags.h"
 #include "schema/schema.h"
 
 /* How many rows until somebody looks at the clock. */
@@ -25,7 +24,7 @@ struct packed_scan {
 	const struct bound_query *bound;
 	struct result *result;
 	struct packed_source source;
-	sqlite3_stmt *tags; /* at its row, so that texts stay where they are */
+	struct series_tags *tags;
 	int64_t from, to, series;
 	uint32_t left;
 	uint16_t fields[CATALOG_MAX_COLUMNS]; /* that are selected and no tags */
@@ -39,73 +38,59 @@ bool packed_scan_can(const struct bound_query *bound)
 	return !bound->filters_fields && (!after || query->after[0].set);
 }
 
-static bool packed_scan_is_tag(const struct packed_scan *scan, uint32_t i)
-{
-	return scan->bound->stored->table.columns[scan->bound->select[i]].role == TALLY_TAG;
-}
-
-/* ---- Tags ------------------------------------------------------------------------ */
+/* ---- Where it goes on ------------------------------------------------------------- */
 
 /* Whether the tags come after those that the page goes on after, compared as all keys are. */
-static void packed_scan_append_after(const struct packed_scan *scan, sqlite3_str *sql)
+static int packed_scan_make_after(struct packed_scan *scan, sqlite3_stmt **ret)
 {
 	const struct stored_table *stored = scan->bound->stored;
-	sqlite3_str_appendall(sql, ", (");
+	sqlite3_str *sql = sqlite3_str_new(scan->reader->db);
 	for (uint32_t i = 0; i < stored->n_tags; i++)
-		sqlite3_str_appendf(sql, "%s" SCHEMA_KEY, i ? ", " : "", "s.",
+		sqlite3_str_appendf(sql, "%s" SCHEMA_KEY, i ? ", " : "SELECT (", "",
 				    stored->table.columns[stored->tags[i]].name);
 	sqlite3_str_appendf(sql, ") %s (", scan->bound->query->newest_first ? "<" : ">");
 	for (uint32_t i = 0; i < stored->n_tags; i++)
 		sqlite3_str_appendf(sql, "%sifnull(?%u, x'')", i ? ", " : "", i + 2);
-	sqlite3_str_appendall(sql, ")");
+	sqlite3_str_appendf(sql, ") FROM \"%w_series\" WHERE _series = ?1", stored->table.name);
+	return reader_prepare(scan->reader, STATEMENT_AFTER, sql, ret);
 }
 
-static int packed_scan_make_tags(struct packed_scan *scan)
+static int packed_scan_is_after(struct packed_scan *scan, bool *ret)
 {
-	const struct tally_table *table = &scan->bound->stored->table;
-	sqlite3_str *sql = sqlite3_str_new(scan->reader->db);
-	sqlite3_str_appendall(sql, "SELECT s._series");
-	for (uint32_t i = 0; i < scan->bound->query->n_select; i++)
-		if (packed_scan_is_tag(scan, i))
-			sqlite3_str_appendf(sql, ", s.\"%w\"",
-					    table->columns[scan->bound->select[i]].name);
-	if (scan->bound->query->after && scan->bound->stored->n_tags)
-		packed_scan_append_after(scan, sql);
-	sqlite3_str_appendf(sql, " FROM \"%w_series\" s WHERE s._series = ?1", table->name);
-	return reader_prepare(scan->reader, STATEMENT_TAGS, sql, &scan->tags);
+	const struct stored_table *stored = scan->bound->stored;
+	sqlite3_stmt *after = reader_borrow(scan->reader, STATEMENT_AFTER);
+	*ret = false;
+	if (stored->n_tags == 0)
+		return 0;
+	int r = after ? 0 : packed_scan_make_after(scan, &after);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(after, 1, scan->series);
+	for (uint32_t i = 0; i < stored->n_tags; i++)
+		bind_cell(after, (int)i + 2, stored->table.columns[stored->tags[i]].type,
+			  &scan->bound->query->after[i + 1]);
+	r = database_step(scan->reader->ctx, after);
+	if (r > 0)
+		*ret = sqlite3_column_int(after, 0);
+	return r < 0 ? r : 0;
 }
 
-/* A row of that time is the one that the page goes on after, or came before it. */
-static void packed_scan_go_on(struct packed_scan *scan)
+/* A row of that time is the one that the page goes on after, or came before it, or comes after. */
+static int packed_scan_go_on(struct packed_scan *scan)
 {
 	const struct tally_query *query = scan->bound->query;
+	bool is_after;
+	if (!query->after)
+		return 0;
+	int r = packed_scan_is_after(scan, &is_after);
+	if (r < 0 || is_after)
+		return r;
 	int64_t time = query->after[0].i;
-	int last = sqlite3_column_count(scan->tags) - 1;
-	if (scan->bound->stored->n_tags && sqlite3_column_int(scan->tags, last))
-		return;
 	if (query->newest_first && time < scan->to)
 		scan->to = time;
 	if (!query->newest_first && time >= scan->from)
 		scan->from = time < INT64_MAX ? time + 1 : time;
-}
-
-/* 1: there is the series. */
-static int packed_scan_find_tags(struct packed_scan *scan)
-{
-	const struct stored_table *stored = scan->bound->stored;
-	const struct tally_query *query = scan->bound->query;
-	scan->tags = reader_borrow(scan->reader, STATEMENT_TAGS);
-	int r = scan->tags ? 0 : packed_scan_make_tags(scan);
-	if (r < 0)
-		return r;
-	sqlite3_bind_int64(scan->tags, 1, scan->series);
-	for (uint32_t i = 0; query->after && i < stored->n_tags; i++)
-		bind_cell(scan->tags, (int)i + 2, stored->table.columns[stored->tags[i]].type,
-			  &query->after[i + 1]);
-	r = database_step(scan->reader->ctx, scan->tags);
-	if (r > 0 && query->after)
-		packed_scan_go_on(scan);
-	return r;
+	return 0;
 }
 
 /* ---- Rows ------------------------------------------------------------------------ */
@@ -117,14 +102,14 @@ static int packed_scan_row(struct packed_scan *scan)
 	if (r != 0)
 		return r;
 	tally_put_int(row, 0, packed_source_time(&scan->source));
-	uint32_t n_tags = 0, n_fields = 0;
+	r = series_tags_put(scan->tags, scan->result, row);
+	uint32_t n_fields = 0;
 	for (uint32_t i = 0; r == 0 && i < scan->bound->query->n_select; i++) {
-		uint16_t type = scan->result->columns[1 + i].type;
 		struct tally_cell cell;
-		if (packed_scan_is_tag(scan, i))
-			cell = bind_read(scan->tags, (int)++n_tags, type);
-		else
-			r = packed_source_value(&scan->source, n_fields++, type, &cell);
+		if (series_tags_has(scan->bound, i))
+			continue;
+		r = packed_source_value(&scan->source, n_fields++,
+					scan->result->columns[1 + i].type, &cell);
 		if (r == 0)
 			r = result_put(scan->result, row, 1 + i, &cell);
 	}
@@ -150,7 +135,7 @@ static int packed_scan_prepare(struct packed_scan *scan)
 {
 	const struct bound_query *bound = scan->bound;
 	for (uint32_t i = 0; i < bound->query->n_select; i++)
-		if (!packed_scan_is_tag(scan, i))
+		if (!series_tags_has(bound, i))
 			scan->fields[scan->n_fields++] = bound->select[i];
 	scan->source.rows.newest_first = bound->query->newest_first;
 	return packed_source_prepare(&scan->source, scan->reader, &bound->stored->table,
@@ -158,17 +143,17 @@ static int packed_scan_prepare(struct packed_scan *scan)
 }
 
 int packed_scan_run(struct reader *reader, const struct bound_query *bound, int64_t series,
-		    struct result *result)
+		    struct series_tags *tags, struct result *result)
 {
 	struct packed_scan scan = {.reader = reader,
 				   .bound = bound,
 				   .result = result,
+				   .tags = tags,
 				   .series = series,
 				   .left = bound->query->limit};
 	bound_query_range(bound, &scan.from, &scan.to);
-	int r = packed_scan_find_tags(&scan);
-	if (r <= 0)
-		return r;
-	r = packed_scan_prepare(&scan);
+	int r = packed_scan_go_on(&scan);
+	if (r == 0)
+		r = packed_scan_prepare(&scan);
 	return r == 0 && scan.from < scan.to ? packed_scan_rows(&scan) : r;
 }
