@@ -1,4 +1,5 @@
 tallyd_unit_test(json_writer SOURCES unit/test_json_writer.c)
+tallyd_unit_test(result_set SOURCES unit/test_result_set.c LIBRARIES http_api_objects)
 tallyd_unit_test(http_message SOURCES unit/test_http_message.c LIBRARIES http_api_objects)
 tallyd_unit_test(http_pattern SOURCES unit/test_http_pattern.c LIBRARIES http_api_objects)
 tallyd_unit_test(http_effect SOURCES unit/test_http_effect.c LIBRARIES http_api_objects)

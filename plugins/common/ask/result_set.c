@@ -134,22 +134,35 @@ static int result_set_copy_bounded(struct result_set *rows, uint16_t type, struc
 	return result_set_copy_text(rows, cell);
 }
 
-/* Of one column of the rows. */
+static int result_set_copy_cell(struct result_set *rows, uint16_t type, struct tally_cell *cell)
+{
+	int r = rows->bounded && cell->len > JSON_TRIM_STRING
+			? result_set_copy_bounded(rows, type, cell)
+			: result_set_copy_text(rows, cell);
+	if (r < 0)
+		cell->set = 0;
+	return r;
+}
+
+/* Of one column of the rows.  Rows of a series share the texts of its tags, and so do copies. */
 static int result_set_copy_column(struct result_set *rows, struct tally_cell *cells, uint32_t n,
 				  uint16_t type)
 {
-	for (uint32_t i = 0; i < n; i++, cells += rows->n_columns) {
+	struct tally_cell last = {.text = NULL};
+	const struct tally_cell *copy = NULL;
+	int r = 0;
+	for (uint32_t i = 0; r == 0 && i < n; i++, cells += rows->n_columns) {
 		if (!cells->set)
 			continue;
-		int r = rows->bounded && cells->len > JSON_TRIM_STRING
-				? result_set_copy_bounded(rows, type, cells)
-				: result_set_copy_text(rows, cells);
-		if (r < 0) {
-			cells->set = 0;
-			return r;
+		if (copy && cells->text == last.text && cells->len == last.len) {
+			*cells = *copy;
+			continue;
 		}
+		last = *cells;
+		copy = cells;
+		r = result_set_copy_cell(rows, type, cells);
 	}
-	return 0;
+	return r;
 }
 
 /* Most columns are numbers, which are not looked at. */
