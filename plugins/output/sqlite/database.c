@@ -249,6 +249,14 @@ static int database_configure(struct tally_ctx *ctx, sqlite3 *db,
 			      settings->full_sync ? "FULL" : "NORMAL", DATABASE_WAL_LIMIT);
 }
 
+/* Statistics of memory, which nobody asks for, would take one lock for all threads at each
+ * allocation: some fifty in a short query where SQLite is built without lookaside, as Debian's is.
+ * When the plugin is loaded, since SQLite refuses it once any of its functions was called. */
+__attribute__((constructor)) static void database_without_statistics(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 int database_open(struct tally_ctx *ctx, const struct database_settings *settings, sqlite3 **ret)
 {
 	int r = 0;
