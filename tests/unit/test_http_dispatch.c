@@ -161,6 +161,38 @@ static void many_old_answers_leave_room_for_a_new_query(void **state)
 	close(client);
 }
 
+/* ---- Several at once ------------------------------------------------------ */
+
+/* Each question has a worker of its own while there is one that sleeps. */
+static void slow_questions_do_not_wait_for_each_other(void **state)
+{
+	enum { WORKERS = 4, TURNS = 20 };
+	struct dispatch_fixture *fixture = *state;
+	char request[200];
+	int clients[WORKERS];
+	fixture->http.config.threads = WORKERS;
+	http_start(&fixture->http);
+	for (unsigned turn = 0; turn < TURNS; turn++) {
+		fake_store_hang(fixture->http.store, true);
+		for (unsigned i = 0; i < WORKERS; i++) {
+			int len = snprintf(request, sizeof(request),
+					   "GET " LIST "?limit=%u HTTP/1.1\r\nHost: localhost\r\n"
+					   "Connection: close\r\n\r\n",
+					   1 + turn * WORKERS + i);
+			clients[i] = http_connect(&fixture->http);
+			http_send(clients[i], request, (size_t)len);
+		}
+		WAIT_UNTIL(fake_store_hanging(fixture->http.store) == WORKERS);
+		fake_store_hang(fixture->http.store, false);
+		for (unsigned i = 0; i < WORKERS; i++) {
+			struct http_answer answer = http_read(clients[i]);
+			assert_int_equal(answer.status, 200);
+			http_free(&answer);
+			close(clients[i]);
+		}
+	}
+}
+
 /* ---- Questions that are refused ------------------------------------------ */
 
 static void a_bad_query_is_no_failure_of_the_store(void **state)
@@ -183,6 +215,7 @@ int main(void)
 		TEST(an_old_answer_comes_within_the_time_of_a_query),
 		TEST(who_gets_an_old_answer_is_not_turned_away),
 		TEST(many_old_answers_leave_room_for_a_new_query),
+		TEST(slow_questions_do_not_wait_for_each_other),
 		TEST(a_bad_query_is_no_failure_of_the_store),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,7 +28,9 @@ struct wait_list {
 	wait_list_fetch_fn *run_fetch;
 	void *arg;
 	pthread_mutex_t lock;           /* guards everything below, and all fetches */
-	pthread_cond_t job;             /* wakes workers */
+	pthread_cond_t job;             /* wakes workers, one at a time: */
+	uint32_t n_asleep;              /* those that wait for it */
+	bool waking;                    /* one of them is about to look for a job */
 	pthread_cond_t deadline;        /* wakes the watcher: there is an earlier one */
 	struct fetch *jobs, **jobs_end; /* fetches without a worker; holds references */
 	uint32_t n_jobs, jobs_max;
@@ -94,6 +96,17 @@ static void wait_list_take(struct wait_list *wait_list, struct request *request)
 	tally_gauge(wait_list->ctx, HTTP_IN_FLIGHT, wait_list->n_waiting);
 }
 
+/* With the lock.  Whether the caller has to wake a worker once it has let go of the lock: one that
+ * woke up before would only wait for it.  While one is on its way no other is woken, as that one
+ * sees to it when there is more than it can do. */
+static bool wait_list_wakes_worker(struct wait_list *wait_list)
+{
+	if (!wait_list->jobs || !wait_list->n_asleep || wait_list->waking)
+		return false;
+	wait_list->waking = true;
+	return true;
+}
+
 int wait_list_queue(struct wait_list *wait_list, struct fetch *fetch, struct request *request,
 		    struct MHD_Connection *connection)
 {
@@ -110,9 +123,11 @@ int wait_list_queue(struct wait_list *wait_list, struct fetch *fetch, struct req
 		*wait_list->jobs_end = fetch_keep(fetch);
 		wait_list->jobs_end = &fetch->next_job;
 		wait_list->n_jobs++;
-		pthread_cond_signal(&wait_list->job);
 	}
+	bool wakes = wait_list_wakes_worker(wait_list);
 	pthread_mutex_unlock(&wait_list->lock);
+	if (wakes)
+		pthread_cond_signal(&wait_list->job);
 	return r;
 }
 
@@ -173,7 +188,7 @@ static bool wait_list_nobody_waits(const struct wait_list *wait_list, const stru
 }
 
 /* A store asks at the start of each query, and when it has rows; most are done before it matters,
- * so the client's socket is looked at only now and then. */
+ * so that only now and then the lock is taken and the client's socket looked at. */
 static bool wait_list_looks(struct fetch *fetch)
 {
 	int64_t now = clock_monotonic();
@@ -185,29 +200,43 @@ static bool wait_list_looks(struct fetch *fetch)
 
 bool wait_list_is_abandoned(struct wait_list *wait_list, struct fetch *fetch)
 {
+	if (!wait_list_looks(fetch))
+		return false;
 	pthread_mutex_lock(&wait_list->lock);
-	bool abandoned =
-		wait_list_nobody_waits(wait_list, fetch) ||
-		(!fetch->key && wait_list_looks(fetch) && wait_list_has_left(fetch->waiters));
+	bool abandoned = wait_list_nobody_waits(wait_list, fetch) ||
+			 (!fetch->key && wait_list_has_left(fetch->waiters));
 	pthread_mutex_unlock(&wait_list->lock);
 	return abandoned;
 }
 
 /* ---- Workers ------------------------------------------------------------- */
 
-static struct fetch *wait_list_next_job(struct wait_list *wait_list)
+static void wait_list_sleep(struct wait_list *wait_list)
+{
+	wait_list->n_asleep++;
+	pthread_cond_wait(&wait_list->job, &wait_list->lock);
+	wait_list->n_asleep--;
+	wait_list->waking = false;
+}
+
+/* ret_wanted: false if whoever waited for it has given up while it was queued. */
+static struct fetch *wait_list_next_job(struct wait_list *wait_list, bool *ret_wanted)
 {
 	pthread_mutex_lock(&wait_list->lock);
 	while (!wait_list->jobs && !wait_list->closed)
-		pthread_cond_wait(&wait_list->job, &wait_list->lock);
+		wait_list_sleep(wait_list);
 	struct fetch *fetch = wait_list->jobs;
 	if (fetch) {
 		wait_list->jobs = fetch->next_job;
 		if (!wait_list->jobs)
 			wait_list->jobs_end = &wait_list->jobs;
 		wait_list->n_jobs--;
+		*ret_wanted = !wait_list_nobody_waits(wait_list, fetch);
 	}
+	bool wakes = wait_list_wakes_worker(wait_list);
 	pthread_mutex_unlock(&wait_list->lock);
+	if (wakes)
+		pthread_cond_signal(&wait_list->job);
 	return fetch;
 }
 
@@ -240,12 +269,9 @@ static void *wait_list_work(void *arg)
 {
 	struct wait_list *wait_list = arg;
 	struct fetch *fetch;
+	bool wanted;
 	pthread_setname_np(pthread_self(), "http-worker");
-	while ((fetch = wait_list_next_job(wait_list))) {
-		/* While it was queued, whoever waited for it may have given up. */
-		pthread_mutex_lock(&wait_list->lock);
-		bool wanted = !wait_list_nobody_waits(wait_list, fetch);
-		pthread_mutex_unlock(&wait_list->lock);
+	while ((fetch = wait_list_next_job(wait_list, &wanted))) {
 		if (wanted) {
 			bool stale = false;
 			struct response *result =

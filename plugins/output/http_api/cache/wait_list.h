@@ -44,7 +44,8 @@ int wait_list_delay(struct wait_list *wait_list, struct request *request,
 		    struct MHD_Connection *connection);
 
 /* True once nobody needs the result: it would not be cached, and no request waits for it, or its
- * client has closed the connection. */
+ * client has closed the connection.  Looks some hundred times a second, however often it is asked;
+ * only by the worker that runs the fetch. */
 bool wait_list_is_abandoned(struct wait_list *wait_list, struct fetch *fetch);
 
 /* Answers all waiting requests with 503 and returns when no worker runs any more; then
