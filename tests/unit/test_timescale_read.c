@@ -351,6 +351,17 @@ static void a_silent_server_is_waited_for_until_the_deadline(void **state)
 	}
 }
 
+static void a_query_that_has_no_time_to_wait_keeps_no_other_from_asking(void **state)
+{
+	struct fixture *f = *state;
+	struct silent silent = {.lets_in = false};
+	int64_t n;
+	silent_start(f, &silent);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(count(f, 20 * SECOND / 1000, &n), -ETIMEDOUT);
+	silent_stop(&silent);
+}
+
 struct asking {
 	struct fixture *f;
 	atomic_int result; /* 1: none yet */
@@ -474,6 +485,7 @@ int main(void)
 		STORE_TEST(pages_of_any_time_are_one_statement),
 		STORE_TEST(paged_answers_equal_whole_ones),
 		STORE_TEST(a_silent_server_is_waited_for_until_the_deadline),
+		STORE_TEST(a_query_that_has_no_time_to_wait_keeps_no_other_from_asking),
 		STORE_TEST(waiting_for_a_silent_server_can_be_interrupted),
 		STORE_TEST(a_silent_host_does_not_hide_the_others),
 		STORE_TEST(watermarks_that_moved_are_noticed),

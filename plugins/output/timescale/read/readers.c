@@ -24,6 +24,8 @@
 #include "pg/pg_value.h"
 
 #define READERS_PAUSE CLOCK_SECOND
+/* A login may take this long where much is going on. */
+#define READERS_PATIENCE (300 * CLOCK_MS)
 #define READERS_TIMEOUT CLOCK_MINUTE /* no query's deadline is this far */
 #define READERS_MORE (100 * CLOCK_MS)
 
@@ -75,7 +77,8 @@ static int64_t readers_refused_until(struct readers *readers, int64_t set)
 }
 
 /* For a second after a failure further queries fail at once, instead of each waiting for a server
- * that does not answer. */
+ * that does not answer.  That a query had little time left to wait says nothing of the server: the
+ * windows of a search may have a few milliseconds. */
 static int readers_open(struct readers *readers, struct reader *reader)
 {
 	int64_t now = tally_monotonic(readers->ctx);
@@ -86,8 +89,9 @@ static int readers_open(struct readers *readers, struct reader *reader)
 			       "set default_transaction_isolation = 'read committed'; set timezone "
 			       "= 'UTC'; set application_name = 'tallyd reader'; set jit = off; "
 			       "set idle_in_transaction_session_timeout = '1min'");
-	if (r < 0)
-		readers_refused_until(readers, tally_monotonic(readers->ctx) + READERS_PAUSE);
+	int64_t ended = tally_monotonic(readers->ctx);
+	if (r < 0 && (r != -ETIMEDOUT || ended - now >= READERS_PATIENCE))
+		readers_refused_until(readers, ended + READERS_PAUSE);
 	return r;
 }
 
