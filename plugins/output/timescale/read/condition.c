@@ -57,6 +57,67 @@ static void condition_glob(const struct condition *c, const struct tally_cell *v
 	condition_compare(c, "like", &like);
 }
 
+static bool condition_is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* The longest piece that has no letters of ASCII, which are where characters may be cut. */
+static struct tally_cell condition_letterless(const struct tally_cell *value)
+{
+	struct tally_cell longest = {.text = value->text, .set = 1};
+	for (uint32_t i = 0, from = 0; i < value->len; i++) {
+		if (condition_is_letter(value->text[i]))
+			from = i + 1;
+		else if (i + 1 - from > longest.len)
+			longest = (struct tally_cell){
+				.text = value->text + from, .len = i + 1 - from, .set = 1};
+	}
+	return longest;
+}
+
+static void condition_has_text(const struct condition *c, const char *as,
+			       const struct tally_cell *value)
+{
+	strbuf_add(c->sql, "strpos(%s", as);
+	condition_column(c);
+	strbuf_add(c->sql, "%s, $%d) > 0", *as ? ")" : "", condition_value(c, value));
+}
+
+static void condition_fold(struct strbuf *folded, const struct tally_cell *value)
+{
+	for (uint32_t i = 0; i < value->len; i++) {
+		char letter = value->text[i];
+		letter = condition_is_letter(letter) ? (char)(letter | 0x20) : letter;
+		strbuf_bytes(folded, &letter, 1);
+	}
+}
+
+/* Letterless bytes of a text from which on they are looked for by themselves. */
+enum { CONDITION_LETTERLESS = 3 };
+
+/* lower() of a line takes as long as looking through it.  What has no letters needs none, and a
+ * line that lacks such a piece of the text is passed over without it. */
+static void condition_contains(const struct condition *c, const struct tally_cell *value)
+{
+	auto_strbuf struct strbuf folded = {0};
+	struct tally_cell small = *value;
+	if (value->set) {
+		struct tally_cell letterless = condition_letterless(value);
+		bool all = letterless.len == value->len;
+		if (all || letterless.len >= CONDITION_LETTERLESS)
+			condition_has_text(c, "", &letterless);
+		if (all)
+			return;
+		if (letterless.len >= CONDITION_LETTERLESS)
+			strbuf_add(c->sql, " and ");
+		condition_fold(&folded, value);
+		small.text = folded.data;
+		c->parameters->failed |= folded.failed;
+	}
+	condition_has_text(c, "lower(", &small);
+}
+
 /*
  * PostgreSQL stores \u0000 and lone surrogates in JSON, and fails when it takes the text apart, for
  * whoever asks.  So they become \ufffd, as json_chars.h has it.  Escaped backslashes are put aside
@@ -121,10 +182,7 @@ static void condition_term(const struct condition *c, const struct tally_filter 
 		strbuf_add(c->sql, ", $%d)", condition_value(c, &filter->value));
 		break;
 	case TALLY_CONTAINS:
-		strbuf_add(c->sql, "strpos(lower(");
-		condition_column(c);
-		strbuf_add(c->sql, "), lower($%d collate \"C\")) > 0",
-			   condition_value(c, &filter->value));
+		condition_contains(c, &filter->value);
 		break;
 	case TALLY_GLOB:
 		condition_glob(c, &filter->value);
