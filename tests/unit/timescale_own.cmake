@@ -14,3 +14,5 @@ add_test(NAME unit_timescale_maintenance_apache
 	COMMAND ${PG} --apache $<TARGET_FILE:test_timescale_maintenance>)
 set_tests_properties(unit_timescale_maintenance_apache PROPERTIES LABELS unit TIMEOUT 600 COST 350
 	RESOURCE_LOCK timescaledb_package)
+tallyd_unit_test(timescale_text_ranges SOURCES unit/test_timescale_text_ranges.c
+	LIBRARIES timescale_objects m)

@@ -5,9 +5,10 @@
  *
  * Rows come one by one, since a page of them may be large.  A usual page takes one round trip and a
  * statement that stays prepared: planning it takes longer than reading the page.  A search has one
- * for each stretch of time that may have what it looks for, several of them in a round trip, more
- * the longer nothing is found.  store_query() calls scan_run() on the thread that asks; what can
- * fail is a statement, memory, or the caller's rows function.
+ * for each stretch of time that may have what it looks for.  Of each container that is all or
+ * nothing, so the first one is a single block of the text's index; then it is twice as many in each
+ * round trip, or as many as the rest of the page probably needs.  store_query() calls scan_run() on
+ * the thread that asks; what can fail is a statement, memory, or the caller's rows function.
  *
  * There are no offsets: a page begins after the key of the last row shown, so it costs the same
  * however deep it lies, and rows that were added meanwhile shift nothing.
@@ -25,8 +26,8 @@
 
 /* What is not wanted any more comes to its end all the same. */
 enum { SCAN_FEW = 128 };
-/* Ranges that are asked for at once, at most; and rows with which a range is asked for alone, and
- * stopped when there are enough. */
+/* Ranges that are asked for at once, at most; and rows with which a range is asked for whole,
+ * alone, and stopped when there are enough. */
 enum { SCAN_RANGES = 8, SCAN_MANY = 5000 };
 
 struct scan {
@@ -220,7 +221,7 @@ static int scan_whole(struct scan *scan, struct reader *reader)
 /* Some ranges that are asked for together: the same statement with other values. */
 struct scan_ranges {
 	struct text_ranges ranges;
-	bool more; /* scan->range is the next one */
+	uint32_t blocks; /* that are in them */
 	int n;
 	struct parameters parameters[SCAN_RANGES];
 	struct pg_params params[SCAN_RANGES];
@@ -233,9 +234,7 @@ static int scan_add_range(struct scan *scan, struct pg_connection *pg, struct sc
 	parameters_init(scan->parameters);
 	strbuf_clear(&scan->sql);
 	scan_append_rows(scan);
-	int r = scan_params(scan, pg->ctx, &some->params[some->n++]);
-	some->more = text_ranges_next(&some->ranges, scan->range);
-	return r;
+	return scan_params(scan, pg->ctx, &some->params[some->n++]);
 }
 
 /* The last ones together with the end of the transaction. */
@@ -246,22 +245,36 @@ static int scan_ask_ranges(struct scan *scan, struct pg_connection *pg, struct s
 	for (int i = 0; i < some->n; i++)
 		some->statements[i] = (struct pg_statement){scan->sql.data, &some->params[i]};
 	some->statements[some->n] = (struct pg_statement){"commit", NULL};
-	return pg_ask_rows(pg, some->statements, some->n + !some->more, 0, scan_row, scan);
+	int n = some->n + !text_ranges_are_left(&some->ranges);
+	return pg_ask_rows(pg, some->statements, n, 0, scan_row, scan);
 }
 
-/* At most so many of them. */
+/* With at most so many blocks. */
 static int scan_some_ranges(struct scan *scan, struct pg_connection *pg, struct scan_ranges *some,
-			    int most)
+			    uint32_t most)
 {
-	int r = 0;
+	int r = 0, most_ranges = scan->left > SCAN_MANY ? 1 : SCAN_RANGES;
 	some->n = 0;
-	while (r == 0 && some->n < most && some->more)
+	some->blocks = 0;
+	while (r == 0 && some->n < most_ranges && some->blocks < most &&
+	       text_ranges_are_left(&some->ranges)) {
+		some->blocks += text_ranges_next(&some->ranges, most - some->blocks, scan->range);
 		r = scan_add_range(scan, pg, some);
+	}
 	if (r == 0)
 		r = scan_ask_ranges(scan, pg, some);
 	for (int i = 0; i < some->n; i++)
 		parameters_done(&some->parameters[i]);
 	return r;
+}
+
+/* How many blocks the next round has, after one of so many that had these rows. */
+static uint32_t scan_next_blocks(const struct scan *scan, uint32_t blocks, uint32_t found)
+{
+	uint64_t twice = 2 * (uint64_t)blocks;
+	uint64_t enough = found ? (uint64_t)blocks * scan->left / found + 1 : twice;
+	uint64_t next = enough < twice ? enough : twice;
+	return scan->left > SCAN_MANY || next > UINT32_MAX ? UINT32_MAX : (uint32_t)next;
 }
 
 /* What the index of a log's text rules out is not read. */
@@ -271,12 +284,12 @@ static int scan_ranges(struct scan *scan, struct reader *reader)
 	if (!some)
 		return tally_fail(reader->pg.ctx, ENOMEM, "no memory");
 	scan->searched = true;
-	int most = 1, r = text_ranges_begin(reader, scan->bound, &some->ranges);
-	some->more = r == 0 && text_ranges_next(&some->ranges, scan->range);
-	while (r == 0 && scan->left && some->more) {
+	uint32_t most = scan->left > SCAN_MANY ? UINT32_MAX : 1;
+	int r = text_ranges_begin(reader, scan->bound, &some->ranges);
+	while (r == 0 && scan->left && text_ranges_are_left(&some->ranges)) {
+		uint32_t before = scan->left;
 		r = scan_some_ranges(scan, &reader->pg, some, most);
-		if (most < SCAN_RANGES && scan->left <= SCAN_MANY)
-			most *= 2;
+		most = scan_next_blocks(scan, some->blocks, before - scan->left);
 	}
 	text_ranges_done(&some->ranges);
 	return r;

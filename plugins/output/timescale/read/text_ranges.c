@@ -1,8 +1,9 @@
 /*
- * One statement finds the blocks of the range that lack a gram; it travels with the beginning of
- * the transaction.  The slice that is asked for first is read of all blocks, the others only of
- * those that pass.  Whatever no block stands for, is in: what is not indexed yet, and minutes to
- * which lines came late.  Where the table may not be read, all lines are, as if there were none.
+ * One statement says of the blocks of the range whether they lack a gram; it travels with the
+ * beginning of the transaction.  The slice that is asked for first is read of all blocks, the
+ * others only of those that pass.  Whatever no block stands for, is in: what is not indexed yet,
+ * and minutes to which lines came late.  Where the table may not be read, all lines are, as if
+ * there were none.
  *
  * Newest first the times are turned around, t → −t, so that there is only one direction to think
  * in.
@@ -67,18 +68,19 @@ static void ranges_append(struct strbuf *sql, struct parameters *parameters,
 	int slice = parameters_int(parameters, asked->tests[0].slice);
 	/* The last one that begins before the range may reach into it.  Only where lines are
 	 * counted are those that come late marked. */
+	strbuf_add(sql, "select b.\"from\", b.\"to\", ");
+	ranges_append_tests(sql, parameters, asked, table);
 	strbuf_add(sql,
-		   "select b.\"from\", b.\"to\" from tally.text b where b.\"table\" = '%s' and "
-		   "b.slice = $%d and b.\"from\" < $%d and b.\"to\" > $%d and b.\"from\" >= "
+		   " from tally.text b where b.\"table\" = '%s' and b.slice = $%d and b.\"from\" < "
+		   "$%d and b.\"to\" > $%d and b.\"from\" >= "
 		   "coalesce((select max(f.\"from\") from tally.text f where f.\"table\" = '%s' "
 		   "and f.slice = $%d and f.\"from\" <= $%d), $%d) and b.\"to\" <= (select "
 		   "rolled_to from tally.marks where \"table\" = '%s" LOG_LINES_SUFFIX
-		   "' and level = %d) and not (",
+		   "' and level = %d)",
 		   table, slice, before, after, table, slice, after, after, table,
 		   watermarks_numbers[LEVEL_ROWS]);
-	ranges_append_tests(sql, parameters, asked, table);
 	strbuf_add(sql,
-		   ") and not exists (select from tally.late l where l.\"table\" = '%s' and "
+		   " and not exists (select from tally.late l where l.\"table\" = '%s' and "
 		   "l.bucket > b.\"from\" - interval '1 minute' and l.bucket < b.\"to\") order by "
 		   "b.\"from\"%s limit %d",
 		   table, bound->query->newest_first ? " desc" : "", RANGES_MOST);
@@ -87,7 +89,7 @@ static void ranges_append(struct strbuf *sql, struct parameters *parameters,
 static int ranges_ask(struct reader *reader, const struct bound_query *bound,
 		      const struct log_text_asked *asked, PGresult **ret)
 {
-	enum { WITHOUT = READERS_BEGIN, N };
+	enum { BLOCKS = READERS_BEGIN, N };
 	struct pg_connection *pg = &reader->pg;
 	struct readers_timeout timeout;
 	struct pg_params params;
@@ -101,12 +103,12 @@ static int ranges_ask(struct reader *reader, const struct bound_query *bound,
 		r = tally_fail(pg->ctx, ENOMEM, "no memory");
 	if (r == 0)
 		r = readers_begin(reader, READERS_PLANS_KEPT, &timeout, statements);
-	statements[WITHOUT] = (struct pg_statement){sql.data, &params};
+	statements[BLOCKS] = (struct pg_statement){sql.data, &params};
 	if (r == 0)
 		r = pg_ask(pg, statements, N, results);
-	for (int i = 0; i < WITHOUT; i++)
+	for (int i = 0; i < BLOCKS; i++)
 		PQclear(results[i]);
-	*ret = results[WITHOUT];
+	*ret = results[BLOCKS];
 	return r;
 }
 
@@ -126,7 +128,7 @@ int text_ranges_begin(struct reader *reader, const struct bound_query *bound,
 	int64_t range[2];
 	*ret = (struct text_ranges){.newest_first = bound->query->newest_first};
 	log_text_ask(bound, &asked);
-	int r = ranges_ask(reader, bound, &asked, &ret->without);
+	int r = ranges_ask(reader, bound, &asked, &ret->blocks);
 	/* Not granted, or not there: the answer is the same, but slower. */
 	if (r < 0 && (strcmp(pg->sqlstate, "42501") == 0 || strcmp(pg->sqlstate, "42P01") == 0)) {
 		pg_rollback(pg);
@@ -146,34 +148,70 @@ int text_ranges_begin(struct reader *reader, const struct bound_query *bound,
 
 static int64_t ranges_time(const struct text_ranges *ranges, int column)
 {
-	return pg_time_to_ns(pg_get_64(PQgetvalue(ranges->without, ranges->next, column)));
+	return pg_time_to_ns(pg_get_64(PQgetvalue(ranges->blocks, ranges->next, column)));
 }
 
-bool text_ranges_next(struct text_ranges *ranges, int64_t ret[2])
+struct ranges_block {
+	int64_t range[2]; /* turned around like all */
+	bool may_have_it;
+};
+
+static bool ranges_peek(const struct text_ranges *ranges, struct ranges_block *ret)
 {
-	while (!ranges->done && ranges->without && ranges->next < PQntuples(ranges->without)) {
-		int64_t without[2] = {ranges_time(ranges, 0), ranges_time(ranges, 1)};
-		ranges->next++;
-		ranges_turn(ranges, without);
-		ret[0] = ranges->from;
-		ret[1] = without[0];
-		if (without[1] > ranges->from)
-			ranges->from = without[1];
-		if (ret[0] < ret[1]) {
-			ranges_turn(ranges, ret);
-			return true;
-		}
-	}
-	if (ranges->done || ranges->from >= ranges->to)
+	if (!ranges->blocks || ranges->next >= PQntuples(ranges->blocks))
 		return false;
-	ranges->done = true;
-	ret[0] = ranges->from;
-	ret[1] = ranges->to;
-	ranges_turn(ranges, ret);
+	ret->range[0] = ranges_time(ranges, 0);
+	ret->range[1] = ranges_time(ranges, 1);
+	ranges_turn(ranges, ret->range);
+	/* NULL: a slice is missing. */
+	ret->may_have_it = PQgetisnull(ranges->blocks, ranges->next, 2) ||
+			   *PQgetvalue(ranges->blocks, ranges->next, 2);
 	return true;
+}
+
+/* Past blocks that are over, and those that begin here and have not the text. */
+static void ranges_skip(struct text_ranges *ranges)
+{
+	struct ranges_block block;
+	while (ranges_peek(ranges, &block) && block.range[0] <= ranges->from &&
+	       (!block.may_have_it || block.range[1] <= ranges->from)) {
+		if (block.range[1] > ranges->from)
+			ranges->from = block.range[1];
+		ranges->next++;
+	}
+}
+
+/* The end of what has to be read from here on: a block, or what is before the next one. */
+static int64_t ranges_end(const struct text_ranges *ranges)
+{
+	struct ranges_block block;
+	if (!ranges_peek(ranges, &block))
+		return ranges->to;
+	int64_t end = block.range[0] > ranges->from ? block.range[0] : block.range[1];
+	return end < ranges->to ? end : ranges->to;
+}
+
+bool text_ranges_are_left(struct text_ranges *ranges)
+{
+	ranges_skip(ranges);
+	return ranges->from < ranges->to;
+}
+
+uint32_t text_ranges_next(struct text_ranges *ranges, uint32_t most, int64_t ret[2])
+{
+	uint32_t n = 0;
+	ranges_skip(ranges);
+	ret[0] = ret[1] = ranges->from;
+	while (n < most && ranges->from == ret[1] && ranges->from < ranges->to) {
+		ranges->from = ret[1] = ranges_end(ranges);
+		n++;
+		ranges_skip(ranges);
+	}
+	ranges_turn(ranges, ret);
+	return n;
 }
 
 void text_ranges_done(struct text_ranges *ranges)
 {
-	PQclear(ranges->without);
+	PQclear(ranges->blocks);
 }
