@@ -292,6 +292,32 @@ static void late_rows_are_rolled_up_where_all_rows_are_there(void **state)
 	assert_int_equal(fixture_sql(f, "SELECT max(rows) FROM samples_1min"), 2);
 }
 
+static int64_t wide(struct fixture *f)
+{
+	static const struct tally_select select[] = {{"value", TALLY_COUNT, 0}};
+	struct tally_query query = query_of("samples", select, 1);
+	struct rows rows;
+	assert_int_equal(ask(f, &query, &rows), 0);
+	rows_free(&rows);
+	return PQntuples(f->store->readers.all[0].wide);
+}
+
+static void readers_notice_within_an_hour_that_a_table_has_many(void **state)
+{
+	struct fixture *f = *state;
+	if (!plain(f))
+		skip();
+	write_sample(f, T0);
+	assert_int_equal(wide(f), 0);
+	fixture_sql(f,
+		    "SELECT @@make_partitions('samples_rows', now() - interval '50 days', now())");
+	assert_int_equal(wide(f), 0);
+	f->store->readers.all[0].looked -= HOUR;
+	assert_int_equal(wide(f), 1);
+	assert_string_equal(PQgetvalue(f->store->readers.all[0].wide, 0, 0),
+			    "tally.\"samples_rows\"");
+}
+
 #define PARTITIONS_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -308,6 +334,7 @@ int main(void)
 		PARTITIONS_TEST(a_partition_of_somebody_else_is_let_be),
 		PARTITIONS_TEST(a_partition_goes_when_all_of_it_is_too_old),
 		PARTITIONS_TEST(late_rows_are_rolled_up_where_all_rows_are_there),
+		PARTITIONS_TEST(readers_notice_within_an_hour_that_a_table_has_many),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -125,14 +125,14 @@ static int status_tables(struct status *status)
 	return status_list(status, sql);
 }
 
-/* As readers.c looks when it connects. */
+/* As readers.c looks. */
 static int status_partitions(struct status *status)
 {
 	return status_list(
 		status,
 		"select '', string_agg(relname || ' (' || n || ')', ', ' order by relname) || "
 		"': more than " READERS_PARTITIONS
-		" partitions or chunks, so each question is planned anew "
+		" partitions or chunks, so each question of them is planned anew "
 		"(docs/performance.md, Plans that are kept)' from (select c.relname, count(*) as n "
 		"from pg_inherits i join pg_class c on c.oid = i.inhparent where c.relkind <> 'I' "
 		"and c.relnamespace = 'tally'::regnamespace group by c.oid, c.relname having "

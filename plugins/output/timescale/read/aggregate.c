@@ -223,22 +223,26 @@ static void aggregate_take(struct aggregate *a, struct aggregate_asked *asked, P
 
 static int aggregate_ask(struct aggregate *a, struct aggregate_asked *asked)
 {
-	struct pg_statement statements[PG_ASK_MAX];
+	struct pg_statement all[PG_ASK_MAX] = {readers_plan_anew}, *statements = all + 1;
 	PGresult *results[PG_ASK_MAX] = {NULL};
-	int r = aggregate_statements(a, asked, statements);
-	statements[asked->n] = (struct pg_statement){"commit", NULL};
-	if (r == 0)
-		r = pg_ask(&a->reader->pg, statements, (int)asked->n + 1, results);
+	int n = (int)asked->n, r = aggregate_statements(a, asked, statements);
 	if (r < 0)
 		return r;
-	aggregate_take(a, asked, results);
-	PQclear(results[asked->n]);
+	bool anew = reader_plans(a->reader, statements, n) == READERS_PLANS_NEW;
+	statements[n] = (struct pg_statement){"commit", NULL};
+	r = pg_ask(&a->reader->pg, anew ? all : statements, n + 1 + anew, results);
+	if (r < 0)
+		return r;
+	aggregate_take(a, asked, results + anew);
+	PQclear(results[n + anew]);
+	if (anew)
+		PQclear(results[0]);
 	return 0;
 }
 
 static int aggregate_open(struct aggregate *a, struct aggregate_asked *asked)
 {
-	int r = readers_plan_anew(a->reader);
+	int r = pg_exec(&a->reader->pg, readers_plan_anew.sql);
 	for (uint32_t i = 0; r == 0 && i < asked->n; i++)
 		r = row_stream_open(asked->streams[i], &a->reader->pg, i,
 				    &asked->statements[i].sql.sql,

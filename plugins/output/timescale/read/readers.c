@@ -36,12 +36,14 @@
  * memory: so only for a month of days (docs/performance.md).  It does not know how long a range is,
  * takes it for short, and would sort what lies in order: so no sort where there is another way.
  */
-#define READERS_PLANS                                                                              \
-	"do $$ begin if not exists (select from pg_inherits i join pg_class c on c.oid = "         \
-	"i.inhparent join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'tally' "     \
-	"group by c.oid having count(*) > " READERS_PARTITIONS                                     \
-	") then perform set_config('plan_cache_mode', "                                            \
-	"'force_generic_plan', false), set_config('enable_sort', 'off', false); end if; end $$; "
+#define READERS_PLANS "set plan_cache_mode = 'force_generic_plan'; set enable_sort = off; "
+#define READERS_NEW_PLANS                                                                          \
+	"set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_sort', "     \
+	"'on', true)"
+/* Partitions come and go day by day. */
+#define READERS_LOOK CLOCK_HOUR
+
+const struct pg_statement readers_plan_anew = {"select " READERS_NEW_PLANS, NULL};
 
 void readers_init(struct readers *readers, struct tally_ctx *ctx, const char *conninfo, uint32_t n,
 		  int interrupt_fd)
@@ -63,6 +65,10 @@ void readers_close(struct readers *readers)
 void readers_done(struct readers *readers)
 {
 	readers_close(readers);
+	for (uint32_t i = 0; i < readers->pool.n; i++) {
+		PQclear(readers->all[i].wide);
+		readers->all[i].wide = NULL;
+	}
 	connection_pool_done(&readers->pool);
 }
 
@@ -74,6 +80,25 @@ static int64_t readers_refused_until(struct readers *readers, int64_t set)
 	int64_t until = readers->refused_until;
 	pthread_mutex_unlock(&readers->pool.lock);
 	return until;
+}
+
+/* Which tables have so many partitions that plans are not kept. */
+static int readers_look(struct reader *reader)
+{
+	PGresult *wide = NULL;
+	int r = pg_query(
+		&reader->pg,
+		"select 'tally.\"' || c.relname || '\"' from pg_inherits i join pg_class c "
+		"on c.oid = i.inhparent join pg_namespace n on n.oid = c.relnamespace "
+		"where n.nspname = 'tally' and c.relkind <> 'I' group by c.oid, c.relname "
+		"having count(*) > " READERS_PARTITIONS,
+		NULL, &wide);
+	if (r < 0)
+		return r;
+	PQclear(reader->wide);
+	reader->wide = wide;
+	reader->looked = tally_monotonic(reader->pg.ctx);
+	return 0;
 }
 
 /* For a second after a failure further queries fail at once, instead of each waiting for a server
@@ -89,6 +114,8 @@ static int readers_open(struct readers *readers, struct reader *reader)
 			       "set default_transaction_isolation = 'read committed'; set timezone "
 			       "= 'UTC'; set application_name = 'tallyd reader'; set jit = off; "
 			       "set idle_in_transaction_session_timeout = '1min'");
+	if (r == 0)
+		r = readers_look(reader);
 	int64_t ended = tally_monotonic(readers->ctx);
 	if (r < 0 && (r != -ETIMEDOUT || ended - now >= READERS_PATIENCE))
 		readers_refused_until(readers, ended + READERS_PAUSE);
@@ -111,7 +138,10 @@ int readers_take(struct readers *readers, int64_t deadline, struct reader **ret)
 	struct reader *reader = &readers->all[number];
 	/* A little more than the server is given, for its message to arrive. */
 	reader->pg.deadline = deadline + READERS_MORE;
-	r = readers_is_alive(&reader->pg) ? 0 : readers_open(readers, reader);
+	if (!readers_is_alive(&reader->pg))
+		r = readers_open(readers, reader);
+	else if (tally_monotonic(readers->ctx) - reader->looked >= READERS_LOOK)
+		r = readers_look(reader);
 	if (r < 0) {
 		readers_give_back(readers, reader);
 		return r;
@@ -136,15 +166,24 @@ void readers_give_back(struct readers *readers, struct reader *reader)
 
 /* ---- Asking ------------------------------------------------------------------------ */
 
+enum readers_plans reader_plans(const struct reader *reader, const struct pg_statement *statements,
+				int n)
+{
+	for (int row = 0; reader->wide && row < PQntuples(reader->wide); row++)
+		for (int i = 0; i < n; i++)
+			if (strstr(statements[i].sql, PQgetvalue(reader->wide, row, 0)))
+				return READERS_PLANS_NEW;
+	return READERS_PLANS_KEPT;
+}
+
 /* The server's own timeout besides ours, so that it stops where a cancel does not arrive. */
 static int readers_set_timeout(const struct reader *reader, enum readers_plans plans,
 			       struct readers_timeout *room, struct pg_statement *ret)
 {
 	static const char *const settings[] = {
 		[READERS_PLANS_KEPT] = "select set_config('statement_timeout', $1, true)",
-		[READERS_PLANS_NEW] = "select set_config('statement_timeout', $1, true), "
-				      "set_config('plan_cache_mode', 'auto', true), "
-				      "set_config('enable_sort', 'on', true)",
+		[READERS_PLANS_NEW] =
+			"select set_config('statement_timeout', $1, true), " READERS_NEW_PLANS,
 	};
 	static const Oid type = PG_TEXT;
 	const struct pg_connection *pg = &reader->pg;
@@ -174,8 +213,9 @@ int readers_ask(struct reader *reader, const struct pg_statement *statements, in
 	int first = n > 1 ? READERS_BEGIN : 1, more = n > 1;
 	if (n > READERS_ASK_MAX)
 		return tally_fail(reader->pg.ctx, EINVAL, "too many statements at once");
-	int r = n > 1 ? readers_begin(reader, READERS_PLANS_KEPT, &room, all)
-		      : readers_set_timeout(reader, READERS_PLANS_KEPT, &room, all);
+	enum readers_plans plans = reader_plans(reader, statements, n);
+	int r = n > 1 ? readers_begin(reader, plans, &room, all)
+		      : readers_set_timeout(reader, plans, &room, all);
 	if (r < 0)
 		return r;
 	memcpy(all + first, statements, (size_t)n * sizeof(*all));
@@ -196,7 +236,8 @@ int readers_ask_rows(struct reader *reader, const struct pg_statement *statement
 	enum { TIMEOUT, ROWS, N };
 	struct pg_statement all[N] = {[ROWS] = *statement};
 	struct readers_timeout room;
-	int r = readers_set_timeout(reader, READERS_PLANS_KEPT, &room, &all[TIMEOUT]);
+	int r = readers_set_timeout(reader, reader_plans(reader, statement, 1), &room,
+				    &all[TIMEOUT]);
 	return r < 0 ? r : pg_ask_rows(&reader->pg, all, N, ROWS, row, arg);
 }
 
@@ -211,12 +252,6 @@ int readers_begin_now(struct reader *reader)
 	for (int i = 0; r == 0 && i < READERS_BEGIN; i++)
 		PQclear(results[i]);
 	return r;
-}
-
-int readers_plan_anew(struct reader *reader)
-{
-	return pg_exec(&reader->pg,
-		       "set local plan_cache_mode = 'auto'; set local enable_sort = on");
 }
 
 /* ---- What is known ------------------------------------------------------------------ */

@@ -15,7 +15,7 @@
 
 enum { READERS_KNOWN = 8 };
 
-/* Partitions of a table up to which plans are kept, in SQL. */
+/* Partitions of a table up to which plans of statements that ask it are kept, in SQL. */
 #define READERS_PARTITIONS "40"
 
 struct reader {
@@ -26,6 +26,8 @@ struct reader {
 		struct watermarks watermarks;
 	} known[READERS_KNOWN];
 	uint32_t oldest; /* of those */
+	PGresult *wide;  /* tables of more partitions, as statements name them */
+	int64_t looked;  /* for those, monotonic ns */
 };
 
 struct readers {
@@ -55,8 +57,12 @@ int readers_ask_rows(struct reader *reader, const struct pg_statement *statement
 		     void *arg);
 
 /* How a transaction's statements are planned: those that stay prepared once, or each by itself, as
- * is right for those that do not. */
+ * is right for those that do not, and where one asks a table of many partitions. */
 enum readers_plans { READERS_PLANS_KEPT, READERS_PLANS_NEW };
+enum readers_plans reader_plans(const struct reader *reader, const struct pg_statement *statements,
+				int n);
+/* Goes before statements of a transaction that began with READERS_PLANS_KEPT. */
+extern const struct pg_statement readers_plan_anew;
 /* A transaction of several pg_ask()s, as the first two statements of the first one; room: what they
  * point to. */
 enum { READERS_BEGIN = 2 };
@@ -70,8 +76,6 @@ int readers_begin(const struct reader *reader, enum readers_plans plans,
 		  struct readers_timeout *room, struct pg_statement *ret);
 /* Or by itself, for statements that are not prepared. */
 int readers_begin_now(struct reader *reader);
-/* What follows in a transaction that began with READERS_PLANS_KEPT. */
-int readers_plan_anew(struct reader *reader);
 
 /* NULL: nothing is known of the table yet. */
 const struct watermarks *reader_known(const struct reader *reader,

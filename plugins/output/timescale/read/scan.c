@@ -225,32 +225,37 @@ struct scan_ranges {
 	int n;
 	struct parameters parameters[SCAN_RANGES];
 	struct pg_params params[SCAN_RANGES];
-	struct pg_statement statements[SCAN_RANGES + 1];
+	struct pg_statement statements[SCAN_RANGES + 2];
 };
 
-static int scan_add_range(struct scan *scan, struct pg_connection *pg, struct scan_ranges *some)
+static int scan_add_range(struct scan *scan, struct tally_ctx *ctx, struct scan_ranges *some)
 {
 	scan->parameters = &some->parameters[some->n];
 	parameters_init(scan->parameters);
 	strbuf_clear(&scan->sql);
 	scan_append_rows(scan);
-	return scan_params(scan, pg->ctx, &some->params[some->n++]);
+	return scan_params(scan, ctx, &some->params[some->n++]);
 }
 
 /* The last ones together with the end of the transaction. */
-static int scan_ask_ranges(struct scan *scan, struct pg_connection *pg, struct scan_ranges *some)
+static int scan_ask_ranges(struct scan *scan, struct reader *reader, struct scan_ranges *some)
 {
 	if (scan->left > SCAN_MANY)
-		return scan_one_by_one(scan, pg, &some->params[0]);
+		return scan_one_by_one(scan, &reader->pg, &some->params[0]);
+	struct pg_statement *statements = some->statements;
+	statements[0] = (struct pg_statement){scan->sql.data, NULL};
+	int first = reader_plans(reader, statements, 1) == READERS_PLANS_NEW, n = first;
+	if (first)
+		statements[0] = readers_plan_anew;
 	for (int i = 0; i < some->n; i++)
-		some->statements[i] = (struct pg_statement){scan->sql.data, &some->params[i]};
-	some->statements[some->n] = (struct pg_statement){"commit", NULL};
-	int n = some->n + !text_ranges_are_left(&some->ranges);
-	return pg_ask_rows(pg, some->statements, n, 0, scan_row, scan);
+		statements[n++] = (struct pg_statement){scan->sql.data, &some->params[i]};
+	if (!text_ranges_are_left(&some->ranges))
+		statements[n++] = (struct pg_statement){"commit", NULL};
+	return pg_ask_rows(&reader->pg, statements, n, first, scan_row, scan);
 }
 
 /* With at most so many blocks. */
-static int scan_some_ranges(struct scan *scan, struct pg_connection *pg, struct scan_ranges *some,
+static int scan_some_ranges(struct scan *scan, struct reader *reader, struct scan_ranges *some,
 			    uint32_t most)
 {
 	int r = 0, most_ranges = scan->left > SCAN_MANY ? 1 : SCAN_RANGES;
@@ -259,10 +264,10 @@ static int scan_some_ranges(struct scan *scan, struct pg_connection *pg, struct 
 	while (r == 0 && some->n < most_ranges && some->blocks < most &&
 	       text_ranges_are_left(&some->ranges)) {
 		some->blocks += text_ranges_next(&some->ranges, most - some->blocks, scan->range);
-		r = scan_add_range(scan, pg, some);
+		r = scan_add_range(scan, reader->pg.ctx, some);
 	}
 	if (r == 0)
-		r = scan_ask_ranges(scan, pg, some);
+		r = scan_ask_ranges(scan, reader, some);
 	for (int i = 0; i < some->n; i++)
 		parameters_done(&some->parameters[i]);
 	return r;
@@ -288,7 +293,7 @@ static int scan_ranges(struct scan *scan, struct reader *reader)
 	int r = text_ranges_begin(reader, scan->bound, &some->ranges);
 	while (r == 0 && scan->left && text_ranges_are_left(&some->ranges)) {
 		uint32_t before = scan->left;
-		r = scan_some_ranges(scan, &reader->pg, some, most);
+		r = scan_some_ranges(scan, reader, some, most);
 		most = scan_next_blocks(scan, some->blocks, before - scan->left);
 	}
 	text_ranges_done(&some->ranges);
