@@ -79,11 +79,13 @@ static void ranges_append(struct strbuf *sql, struct parameters *parameters,
 		   "' and level = %d)",
 		   table, slice, before, after, table, slice, after, after, table,
 		   watermarks_numbers[LEVEL_ROWS]);
+	/* The first of these is asked once, and the second hardly ever. */
 	strbuf_add(sql,
-		   " and not exists (select from tally.late l where l.\"table\" = '%s' and "
-		   "l.bucket > b.\"from\" - interval '1 minute' and l.bucket < b.\"to\") order by "
+		   " and (not exists (select from tally.late l where l.\"table\" = '%s') or not "
+		   "exists (select from tally.late l where l.\"table\" = '%s' and l.bucket > "
+		   "b.\"from\" - interval '1 minute' and l.bucket < b.\"to\")) order by "
 		   "b.\"from\"%s limit %d",
-		   table, bound->query->newest_first ? " desc" : "", RANGES_MOST);
+		   table, table, bound->query->newest_first ? " desc" : "", RANGES_MOST);
 }
 
 static int ranges_ask(struct reader *reader, const struct bound_query *bound,
