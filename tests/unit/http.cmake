@@ -32,6 +32,9 @@ target_include_directories(test_http_lists PRIVATE ${INPUTS})
 tallyd_unit_test(http_changes SOURCES unit/test_http_changes.c unit/http_fixture.c
 	${INPUTS}/effects/effects_table.c LIBRARIES http_api_objects)
 target_include_directories(test_http_changes PRIVATE ${INPUTS})
+tallyd_unit_test(http_alerts SOURCES unit/test_http_alerts.c unit/http_fixture.c
+	${INPUTS}/alert/alert_table.c LIBRARIES http_api_objects)
+target_include_directories(test_http_alerts PRIVATE ${INPUTS})
 tallyd_unit_test(http_images SOURCES unit/test_http_images.c unit/http_fixture.c
 	${INPUTS}/docker_images/image_tables.c LIBRARIES http_api_objects)
 target_include_directories(test_http_images PRIVATE ${INPUTS})

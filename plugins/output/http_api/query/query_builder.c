@@ -19,7 +19,8 @@ static int query_explain(struct context *context, int error)
 	if (error == -E2BIG)
 		return response_problem(context->builder, 413, NULL,
 					"too many results: the answer would take more than %d MiB; "
-					"ask for a shorter range, fewer fields or a smaller limit",
+					"ask for a shorter range, fewer fields or a smaller limit, "
+					"or for some by host, name or service",
 					RESULT_SET_MAX_BYTES >> 20);
 	if (error == -ECANCELED)
 		return response_unavailable(
