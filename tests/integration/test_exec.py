@@ -216,7 +216,7 @@ def test_a_program_that_hangs_is_ended_and_runs_again(collect, program, tmp_path
         time.sleep(1000)
     """), TABLE + "timeout = 1s\nstop_timeout = 100ms\n")
     daemon.wait(lambda: metric(daemon, "failures", reason="timeout") >= 2, "it is timed out twice")
-    assert "the program took too long and was killed by signal 9" in daemon.log
+    assert "the program did not end within 1s (timeout) and was killed by signal 9" in daemon.log
     stored(daemon, 2)  # what it said before was not lost
     child = pid_of(tmp_path / "pid")
     daemon.stop()
@@ -244,7 +244,34 @@ def test_a_silent_service_is_started_again(collect, program):
         time.sleep(1000)
     """), TABLE + "mode = service\nsilence = 1s\nstop_timeout = 0s\n")
     daemon.wait(lambda: metric(daemon, "failures", reason="timeout") >= 2, "it is started again")
+    daemon.says("the program wrote no line for 1s (silence) and was killed by signal")
     daemon.says("starting it again")
+
+
+def test_a_service_that_closes_its_stdout_is_started_again(collect, program):
+    daemon = collect(program("""
+        import os, time
+        print('{"sensor": "a", "n": 1}')
+        os.close(1)
+        time.sleep(1000)
+    """), TABLE + "mode = service\nstop_timeout = 0s\n")
+    daemon.wait(lambda: metric(daemon, "failures", reason="exit") >= 2, "it is started again")
+    daemon.says("the program closed its stdout, so it was ended, and was killed by signal")
+    stored(daemon, 2)
+
+
+def test_a_service_that_goes_into_the_background_is_told_what_is_wanted(collect, program):
+    daemon = collect(program("pass\n"), TABLE + "mode = service\n")
+    daemon.says("exited with status 0")
+    daemon.says("with mode = service it should go on running, in the foreground")
+
+
+def test_a_script_without_its_interpreter_is_not_said_to_be_missing(collect, program):
+    path = program("1\n", interpreter="/no/such/interpreter")
+    daemon = collect(path)
+    daemon.says(f"command: {path}: the interpreter that its first line names (#!), or its loader, does not exist")
+    path.write_text("echo 1\n")
+    daemon.says(f"command: {path}: no program of this machine")
 
 
 def test_a_service_that_ends_at_once_is_retried_less_and_less_often(collect, program):
@@ -351,6 +378,19 @@ def test_only_a_trusted_program_is_run(collect, program, tmp_path):
     answer = collect(path, "declare = series x (a number)\n", start=False).call("check")
     assert answer.returncode == 3 and "where a type" in answer.stderr + answer.stdout
     assert collect(path, start=False).call("check").returncode == 0
+
+
+def test_a_directory_that_is_none_and_keys_without_effect_are_told(collect, program, tmp_path):
+    path = program(SHELL, interpreter="/bin/sh")
+    answer = collect(path, TABLE + f"directory = {tmp_path}/none\n", start=False).call("check")
+    assert answer.returncode == 3
+    assert f"directory: {tmp_path}/none: No such file or directory" in answer.stderr + answer.stdout
+    answer = collect(path, TABLE + f"directory = {path}\n", start=False).call("check")
+    assert answer.returncode == 3 and "is no folder" in answer.stderr + answer.stdout
+    for key in ("signal = SIGHUP", "silence = 5s"):
+        daemon = collect(path, TABLE + key + "\n")
+        daemon.says(f"{key.split()[0]} has no effect with mode = interval")
+        stored(daemon, 2)
 
 
 def test_a_program_sees_only_the_environment_that_it_is_given(collect, program, tmp_path,

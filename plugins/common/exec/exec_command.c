@@ -57,6 +57,18 @@ static int command_check_environment(struct tally_ctx *ctx, const char *text)
 	return 0;
 }
 
+static int command_check_directory(struct tally_ctx *ctx, const char *path)
+{
+	struct stat st;
+	if (stat(path, &st) < 0)
+		return tally_fail(ctx, errno, "directory: %s: %s", path, strerror(errno));
+	if (!S_ISDIR(st.st_mode) || access(path, X_OK) < 0)
+		return tally_fail(ctx, ENOTDIR,
+				  "directory: %s: is no folder that user %u may enter", path,
+				  (unsigned)geteuid());
+	return 0;
+}
+
 int exec_program_check(struct tally_ctx *ctx, const struct exec_config *config, bool files)
 {
 	auto_free char **words = NULL;
@@ -73,7 +85,9 @@ int exec_program_check(struct tally_ctx *ctx, const struct exec_config *config, 
 			       words[0], words[0]);
 	if (r == 0 && config->directory[0] != '/')
 		r = tally_fail(ctx, EINVAL, "directory: %s: must begin with /", config->directory);
-	return r == 0 && files && !config->shell ? command_check_file(ctx, words[0]) : r;
+	if (r == 0 && files && !config->shell)
+		r = command_check_file(ctx, words[0]);
+	return r == 0 && files ? command_check_directory(ctx, config->directory) : r;
 }
 
 /* ---- Making ------------------------------------------------------------------ */

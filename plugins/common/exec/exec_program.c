@@ -69,6 +69,17 @@ static int program_pipe(int *read_end, int *write_end, bool we_read)
 	return fcntl(ends[we_read ? 0 : 1], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
 
+/* execve() says of a program that is there what is wrong with another file. */
+static const char *program_why(const char *what, int error, const char *path)
+{
+	if (strcmp(what, "command") == 0 && error == ENOENT && access(path, F_OK) == 0)
+		return "the interpreter that its first line names (#!), or its loader, does not "
+		       "exist";
+	if (strcmp(what, "command") == 0 && error == ENOEXEC)
+		return "no program of this machine: a script begins with #! and its interpreter";
+	return strerror(error);
+}
+
 static int program_spawn(struct exec_program *program, const struct exec_command *command)
 {
 	auto_close int in = -1, out = -1, err = -1;
@@ -91,7 +102,7 @@ static int program_spawn(struct exec_program *program, const struct exec_command
 		return tally_fail(program->ctx, -r, "%s: %s: %s", what,
 				  strcmp(what, "directory") == 0 ? program->config->directory
 								 : command->argv[0],
-				  strerror(-r));
+				  program_why(what, -r, command->argv[0]));
 	program->pid = r;
 	program->process = pidfd_open(r, 0);
 	return program->process < 0

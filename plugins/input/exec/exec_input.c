@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/json_writer.h"
+#include "base/text.h"
 #include "exec.h"
 #include "exec/exec_program.h"
 #include "exec_rows.h"
@@ -27,6 +28,7 @@ struct exec_input {
 	struct exec_program program;
 	struct exec_rows rows;
 	int64_t heard;                    /* when its last line came */
+	int64_t closed;                   /* when it was seen to have closed its stdout; 0 */
 	bool told_any;                    /* `told` has been said */
 	char told[EXEC_MAX_POSITION + 2]; /* the position that it knows to be safe */
 };
@@ -211,6 +213,7 @@ static int input_start_program(struct exec_input *input)
 		return r;
 	}
 	input->heard = tally_monotonic(input->ctx);
+	input->closed = 0;
 	exec_rows_begin(&input->rows);
 	input_say_hello(input);
 	return 0;
@@ -222,6 +225,8 @@ static int64_t input_next_look(const struct exec_input *input, int64_t due)
 	int64_t look = tally_monotonic(input->ctx) + input_ask_safe;
 	int64_t held = exec_rows_due(&input->rows);
 	due = held < due ? held : due;
+	if (input->closed && input->closed + input_settling < due)
+		due = input->closed + input_settling;
 	return input_waits_for_safe(input) && look < due ? look : due;
 }
 
@@ -231,22 +236,51 @@ static void input_close(struct exec_input *input)
 	exec_program_close(&input->program);
 }
 
-/* -errno with the reason: how it ended, if that was not well. */
-static int input_judge(struct exec_input *input, bool timed_out)
+static int input_judge_late(struct exec_input *input, const char *how)
 {
-	char how[128];
-	exec_program_describe(&input->program, how, sizeof(how));
-	if (timed_out) {
-		tally_count(input->ctx, EXEC_METRIC_FAILED_TIMEOUT, 1);
-		return tally_fail(input->ctx, ETIMEDOUT, "the program took too long and %s", how);
-	}
-	if (exec_program_ended_well(&input->program) && input->config->mode == EXEC_MODE_INTERVAL)
-		return 0;
-	tally_count(input->ctx, EXEC_METRIC_FAILED_EXIT, 1);
-	return tally_fail(input->ctx, EPIPE, "the program %s", how);
+	const struct exec_settings *config = input->config;
+	bool service = config->mode == EXEC_MODE_SERVICE;
+	char limit[32];
+	text_format_duration(service ? config->silence : config->timeout, limit, sizeof(limit));
+	tally_count(input->ctx, EXEC_METRIC_FAILED_TIMEOUT, 1);
+	return service ? tally_fail(input->ctx, ETIMEDOUT,
+				    "the program wrote no line for %s (silence) and %s", limit, how)
+		       : tally_fail(input->ctx, ETIMEDOUT,
+				    "the program did not end within %s (timeout) and %s", limit,
+				    how);
 }
 
-/* 1: ended; 0: it goes on; -ETIMEDOUT. */
+/* -errno with the reason: how it ended, if that was not well. */
+static int input_judge(struct exec_input *input, int r)
+{
+	bool well = exec_program_ended_well(&input->program);
+	char how[128];
+	exec_program_describe(&input->program, how, sizeof(how));
+	if (r == -ETIMEDOUT)
+		return input_judge_late(input, how);
+	if (well && input->config->mode == EXEC_MODE_INTERVAL)
+		return 0;
+	tally_count(input->ctx, EXEC_METRIC_FAILED_EXIT, 1);
+	return tally_fail(input->ctx, EPIPE, "the program %s%s%s",
+			  r == -ESHUTDOWN ? "closed its stdout, so it was ended, and " : "", how,
+			  well && r == 1 ? "; with mode = service it should go on running, in "
+					   "the foreground"
+					 : "");
+}
+
+/* Of a service without stdout nothing will come, and it may run for ever.  Most that close it are
+ * about to end. */
+static bool input_is_mute(struct exec_input *input)
+{
+	if (input->config->mode != EXEC_MODE_SERVICE || input->program.out >= 0 ||
+	    input->program.exited)
+		return false;
+	if (!input->closed)
+		input->closed = tally_monotonic(input->ctx);
+	return tally_monotonic(input->ctx) >= input->closed + input_settling;
+}
+
+/* 1: ended; 0: it goes on; -ETIMEDOUT; -ESHUTDOWN: it goes on, and says no more. */
 static int input_turn(struct exec_input *input, int64_t until, int64_t deadline)
 {
 	exec_program_wait(&input->program, input_next_look(input, until));
@@ -255,19 +289,21 @@ static int input_turn(struct exec_input *input, int64_t until, int64_t deadline)
 		return r;
 	if (input_waits_for_safe(input))
 		input_say_safe(input);
+	if (input_is_mute(input))
+		return -ESHUTDOWN;
 	return tally_monotonic(input->ctx) >= deadline ? -ETIMEDOUT : 0;
 }
 
 static int input_finish(struct exec_input *input, int r)
 {
-	bool asked = r == 0 || r == -ETIMEDOUT; /* it was running */
+	bool asked = r == 0 || r == -ETIMEDOUT || r == -ESHUTDOWN; /* it was running */
 	if (asked)
 		(void)input_end_program(input);
 	else
 		exec_program_kill(&input->program);
 	(void)exec_rows_end(&input->rows, exec_program_ended_well(&input->program));
-	if (r == 1 || r == -ETIMEDOUT)
-		r = input_judge(input, r == -ETIMEDOUT);
+	if (r == 1 || r == -ETIMEDOUT || r == -ESHUTDOWN)
+		r = input_judge(input, r);
 	input_close(input);
 	return r == -ECANCELED ? 0 : r;
 }
@@ -345,6 +381,16 @@ void exec_input_destroy(struct exec_input *input)
 	free(input);
 }
 
+static void input_warn(struct tally_ctx *ctx, const struct exec_settings *settings)
+{
+	bool triggers = settings->trigger != EXEC_TRIGGER_NONE;
+	if (settings->mode != EXEC_MODE_SERVICE && (triggers || settings->silence))
+		tally_log(ctx, TALLY_WARNING,
+			  "%s has no effect with mode = interval: the program is started every "
+			  "interval, and timeout bounds how long it runs",
+			  triggers ? "signal" : "silence");
+}
+
 int exec_input_create(struct tally_ctx *ctx, const struct exec_settings *settings,
 		      struct exec_input **ret)
 {
@@ -364,6 +410,7 @@ int exec_input_create(struct tally_ctx *ctx, const struct exec_settings *setting
 		exec_input_destroy(input);
 		return r;
 	}
+	input_warn(ctx, settings);
 	*ret = input;
 	return 0;
 }

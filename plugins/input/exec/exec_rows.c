@@ -153,8 +153,8 @@ int exec_rows_end(struct exec_rows *rows, bool well)
 		return rows_emit_all(rows, NULL);
 	if (rows->n_rows)
 		tally_log(rows->ctx, TALLY_NOTICE,
-			  "%" PRIu64 " rows behind its last position are not taken: it gives them "
-			  "again from there",
+			  "rows behind its last position are not taken (%" PRIu64 "): the program "
+			  "gives them again from there",
 			  rows->n_rows);
 	exec_rows_drop(rows);
 	return 0;
