@@ -186,10 +186,10 @@ static void effects_of_other_services_take_no_room(void **state)
 /* Of the page's services themselves, but of no change on it: as much again. */
 static void effects_of_other_changes_take_no_room_either(void **state)
 {
-	enum { SERVICES = 100, OTHERS = 24000 };
+	enum { SERVICES = 100, OTHERS = 2400 };
 	struct http_fixture *fixture = *state;
-	char name[32], *kinds = calloc(1, 2001);
-	memset(kinds, 'x', 2000);
+	char name[32], *kinds = calloc(1, 20001);
+	memset(kinds, 'x', 20000);
 	for (int i = 0; i < SERVICES; i++) {
 		snprintf(name, sizeof(name), "service-%03d", i);
 		add_change(fixture, CHANGED - i * CLOCK_HOUR, name, "image");
@@ -202,7 +202,7 @@ static void effects_of_other_changes_take_no_room_either(void **state)
 	for (int i = 0; i < OTHERS; i++) {
 		snprintf(name, sizeof(name), "service-%03d", i % SERVICES);
 		add_effect(fixture, &(struct found){"alpha", name, kinds, "better",
-						    CHANGED - i * CLOCK_SECOND, 3600});
+						    CHANGED - i * CLOCK_MINUTE, 3600});
 	}
 	http_start(fixture);
 	struct http_answer answer = http_get(fixture, "/api/v1/changes?limit=1000");
