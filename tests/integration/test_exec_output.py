@@ -232,6 +232,7 @@ def test_a_program_that_hangs_or_babbles_is_ended_and_nothing_else_waits(deliver
     assert daemon.metric("tallyd_rows_stored_total", output="output.exec:x") == 0
     daemon.balanced()
     daemon.stop()
+    assert "Operation canceled" not in daemon.log
 
 
 def test_the_example_writes_each_row_once(deliver, tmp_path):

@@ -403,12 +403,17 @@ static int output_explain(struct exec_output *output, int r)
 	case 1:
 		return output_ended(output);
 	case -ETIMEDOUT:
-		return output_hangs(output, output_all_sent(output) ? "answer" : "read its rows");
+		return output_hangs(output, !output_all_sent(output)    ? "read its rows"
+					    : output_is_service(output) ? "answer"
+									: "end");
 	case -EPIPE:
 		output_forget_program(output);
 		return tally_fail(output->ctx, EPIPE,
 				  "the program closed its stdin before it had "
 				  "read all rows");
+	case -ECANCELED:
+		return tally_fail(output->ctx, ECANCELED,
+				  "tallyd stops, and the program has not answered yet");
 	case -ENOMEM:
 		output_forget_program(output);
 		return tally_fail(output->ctx, ENOMEM, "no memory");
