@@ -73,7 +73,8 @@ static int container_set_ask(struct query *query, struct container_set *ret)
 int container_set_read(struct context *context, struct container_set *ret)
 {
 	const struct tally_table *table;
-	struct query query = {.table = NULL};
+	struct query query;
+	query.table = NULL;
 	*ret = (struct container_set){.given = false};
 	int r = context_table(context, "container_info", &table);
 	if (r == 0 && table)

@@ -40,7 +40,7 @@ int alerts_history(struct context *context)
 static int alerts_ask(struct table_page *page)
 {
 	const struct tally_table *table = page->table;
-	struct list_containers named = {.n = 0};
+	struct list_containers named;
 	struct query query;
 	query_init(&query, page->context, table);
 	for (uint32_t i = 1; i < table->n_columns && i < RESULT_SET_MAX_COLUMNS; i++)

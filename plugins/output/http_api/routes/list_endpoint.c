@@ -80,7 +80,7 @@ static int query_rows(struct table_page *page, const struct list *list, struct l
 		      const struct container *container)
 {
 	struct context *context = page->context;
-	struct list_containers named = {.n = 0};
+	struct list_containers named;
 	struct query query;
 	int r = table_page_ask(page, &query);
 	const struct tally_column *gone = table_gone(page->table);
@@ -121,7 +121,7 @@ int list_answer_nothing(struct context *context, const struct list *list,
 			const struct container *container)
 {
 	struct row_writer none = {.format = list_format_of(context->args)};
-	struct list_containers named = {.n = 0};
+	struct list_containers named;
 	int r = list_refuse_cursor(context);
 	if (r == 0 && !container && list_names_containers(list))
 		r = list_find_containers(context, &named);

@@ -59,6 +59,7 @@ static int filter_all(struct context *context, const struct list *list, struct q
 
 int list_find_containers(struct context *context, struct list_containers *ret)
 {
+	ret->n = 0;
 	for (uint32_t i = 0; i < context->target->n_params; i++) {
 		const struct param *param = &context->target->params[i];
 		if (strcmp(param->name, "container") != 0)
@@ -83,6 +84,7 @@ int list_narrow(struct context *context, const struct list *list, const struct c
 		struct list_containers *named, struct query *query)
 {
 	int r = filter_all(context, list, query);
+	named->n = 0;
 	if (r == 0 && !container && list_names_containers(list))
 		r = list_find_containers(context, named);
 	for (uint32_t i = 0; r == 0 && i < named->n; i++)

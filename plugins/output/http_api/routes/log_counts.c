@@ -150,7 +150,7 @@ static int counts_read_rows(struct context *context, struct log_search *search,
 	const struct log_search_sink sink = {
 		.take = counts_take, .keep = counts_keep, .back = counts_back, .arg = counts};
 	const struct tally_table *table;
-	struct list_containers named = {.n = 0};
+	struct list_containers named;
 	struct query query;
 	int r = context_table(context, counts->list->table, &table);
 	if (r < 0)
@@ -208,7 +208,7 @@ static int counts_read_kept(struct context *context, struct log_search *search,
 			    struct counts *counts, const struct tally_table *table, int64_t from,
 			    int64_t to)
 {
-	struct list_containers named = {.n = 0};
+	struct list_containers named;
 	struct query query;
 	query_init(&query, context, table);
 	query_group(&query, table_column(table, "level"));

@@ -106,7 +106,7 @@ static int patterns_read_since(struct patterns *patterns)
 static int patterns_ask(struct patterns *patterns)
 {
 	const struct tally_table *table;
-	struct list_containers named = {.n = 0};
+	struct list_containers named;
 	struct query query;
 	int r = context_table(patterns->context, patterns_of_logs.table, &table);
 	if (r < 0 || !table)
