@@ -140,6 +140,27 @@ static void a_cursor_comes_back_as_it_was(void **state)
 	free(text);
 }
 
+static void a_cursor_holds_texts_of_any_length(void **state)
+{
+	static const uint16_t types[] = {TALLY_TEXT};
+	static const char bytes[] = "\xff?>~abc\x01xyz";
+	(void)state;
+	for (uint32_t len = 0; len < sizeof(bytes); len++) {
+		const struct tally_cell cell = {.text = bytes, .len = len, .set = 1};
+		struct tally_cell read;
+		char *memory;
+		char *text = cursor_write(types, &cell, 1);
+		assert_non_null(text);
+		/* A count and a type, the length in four, without padding. */
+		assert_int_equal(strlen(text), ((6 + len) * 4 + 2) / 3);
+		assert_int_equal(cursor_read(text, types, 1, &read, &memory), 0);
+		assert_int_equal(read.len, len);
+		assert_memory_equal(read.text, bytes, len);
+		free(memory);
+		free(text);
+	}
+}
+
 static void addresses_are_read(void **state)
 {
 	(void)state;
@@ -266,6 +287,7 @@ int main(void)
 		cmocka_unit_test(a_target_is_taken_apart),
 		cmocka_unit_test(wrong_escapes_and_floods_are_refused),
 		cmocka_unit_test(a_cursor_comes_back_as_it_was),
+		cmocka_unit_test(a_cursor_holds_texts_of_any_length),
 		cmocka_unit_test(addresses_are_read),
 		cmocka_unit_test(near_names_have_small_distances),
 		cmocka_unit_test(only_what_is_plausible_is_suggested),

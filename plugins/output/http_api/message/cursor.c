@@ -41,21 +41,31 @@ static unsigned char *put_cell(unsigned char *at, uint16_t type, const struct ta
 	return at + 4 + cell->len;
 }
 
+/* Four characters of three bytes. */
+static char *encode_group(char *out, const unsigned char *bytes)
+{
+	unsigned group = (unsigned)bytes[0] << 16 | (unsigned)bytes[1] << 8 | bytes[2];
+	*out++ = alphabet[group >> 18];
+	*out++ = alphabet[group >> 12 & 63];
+	*out++ = alphabet[group >> 6 & 63];
+	*out++ = alphabet[group & 63];
+	return out;
+}
+
 static char *encode(const unsigned char *bytes, size_t len)
 {
 	char *text = malloc(len / 3 * 4 + 5);
 	char *out = text;
+	size_t i = 0;
 	if (!text)
 		return NULL;
-	for (size_t i = 0; i < len; i += 3) {
-		size_t n = len - i < 3 ? len - i : 3;
-		unsigned group = (unsigned)bytes[i] << 16;
-		if (n > 1)
-			group |= (unsigned)bytes[i + 1] << 8;
-		if (n > 2)
-			group |= bytes[i + 2];
-		for (size_t k = 0; k <= n; k++)
-			*out++ = alphabet[group >> (18 - 6 * k) & 63];
+	for (; len - i >= 3; i += 3)
+		out = encode_group(out, bytes + i);
+	if (len > i) {
+		/* As many characters as the bytes that are left need: one more than there are. */
+		unsigned char last[3] = {bytes[i], len - i > 1 ? bytes[i + 1] : 0, 0};
+		encode_group(out, last);
+		out += len - i + 1;
 	}
 	*out = '\0';
 	return text;

@@ -12,7 +12,6 @@
 
 #include <libdeflate.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,16 +19,22 @@
 
 enum { RESPONSE_GZIP_LEVEL = 1 };
 
+static void response_put_etag(char etag[RESPONSE_ETAG_SIZE], uint64_t hash, const char *end)
+{
+	*etag++ = '"';
+	for (int shift = 60; shift >= 0; shift -= 4)
+		*etag++ = "0123456789abcdef"[hash >> shift & 15];
+	memcpy(etag, end, strlen(end) + 1);
+}
+
 void response_set_etags(struct response *response)
 {
 	/* Not against forgers: who can choose what is stored can only make his own answer look
 	 * unchanged. */
 	uint64_t hash = hash_bytes(0, response->body[RESPONSE_IDENTITY].data,
 				   response->body[RESPONSE_IDENTITY].len);
-	snprintf(response->body[RESPONSE_IDENTITY].etag, RESPONSE_ETAG_SIZE, "\"%016llx\"",
-		 (unsigned long long)hash);
-	snprintf(response->body[RESPONSE_GZIP].etag, RESPONSE_ETAG_SIZE, "\"%016llx-gz\"",
-		 (unsigned long long)hash);
+	response_put_etag(response->body[RESPONSE_IDENTITY].etag, hash, "\"");
+	response_put_etag(response->body[RESPONSE_GZIP].etag, hash, "-gz\"");
 }
 
 /* Making a compressor takes half as long as an answer of 20 KB does, so each thread keeps one. */

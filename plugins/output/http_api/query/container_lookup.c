@@ -158,8 +158,9 @@ static bool row_is_gone(const struct search *search, const struct result_set *ro
 
 static void copy_cell(char ret[CONTAINER_TEXT_SIZE], const struct tally_cell *cell)
 {
-	snprintf(ret, CONTAINER_TEXT_SIZE, "%.*s", cell->set ? (int)cell->len : 0,
-		 cell->set ? cell->text : "");
+	size_t room = CONTAINER_TEXT_SIZE - 1;
+	size_t len = cell->set ? strnlen(cell->text, cell->len < room ? cell->len : room) : 0;
+	*(char *)mempcpy(ret, cell->set ? cell->text : "", len) = '\0';
 }
 
 static void copy_row(const struct result_set *rows, uint32_t row, struct container *ret)

@@ -197,17 +197,25 @@ static char *paging_cursor(const struct paging *paging, const struct tally_cell 
 }
 
 /* What may not stand in a Link header as it is, although it may come in a URI. */
+static bool is_escaped(unsigned char c)
+{
+	return c <= ' ' || c >= 0x7f || c == '<' || c == '>' || c == '"' || c == '\\';
+}
+
 static void write_escaped(struct json_writer *text, const char *raw, size_t len)
 {
 	static const char hex[] = "0123456789ABCDEF";
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)raw[i];
-		char escaped[3] = {'%', hex[c >> 4], hex[c & 15]};
-		if (c <= ' ' || c >= 0x7f || strchr("<>\"\\", c))
-			json_write_raw(text, escaped, 3);
-		else
-			json_write_raw(text, raw + i, 1);
+	const char *end = raw + len, *rest = raw; /* not written yet */
+	for (const char *at = raw; at < end; at++) {
+		unsigned char c = (unsigned char)*at;
+		const char escaped[3] = {'%', hex[c >> 4], hex[c & 15]};
+		if (!is_escaped(c))
+			continue;
+		json_write_raw(text, rest, (size_t)(at - rest));
+		json_write_raw(text, escaped, 3);
+		rest = at + 1;
 	}
+	json_write_raw(text, rest, (size_t)(end - rest));
 }
 
 /* RFC 8288.  Relative, so that it holds behind a proxy that serves this under another name.
