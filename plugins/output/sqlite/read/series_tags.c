@@ -46,12 +46,14 @@ int series_tags_find(struct series_tags *tags, struct reader *reader,
 {
 	tags->n = 0;
 	tags->batch = 0; /* batches are counted from 1 on */
+	series_tags_choose(tags, bound);
+	if (tags->n == 0 && !bound->query->after)
+		return 1; /* nobody wants them */
 	tags->row = reader_borrow(reader, STATEMENT_TAGS);
 	int r = tags->row ? 0 : series_tags_make(tags, reader, bound->stored);
 	if (r < 0)
 		return r;
 	sqlite3_bind_int64(tags->row, 1, series);
-	series_tags_choose(tags, bound);
 	return database_step(reader->ctx, tags->row);
 }
 

@@ -20,7 +20,7 @@ struct series_tags {
 	uint32_t batch;
 };
 
-/* 1: there is the series; 0: there is none. */
+/* Of a series that was found in the same snapshot.  1: there is the series; 0: there is none. */
 int series_tags_find(struct series_tags *tags, struct reader *reader,
 		     const struct bound_query *bound, int64_t series);
 /* Into a row of the answer. */
