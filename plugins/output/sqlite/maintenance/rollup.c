@@ -273,7 +273,7 @@ static int rollup_find_followers(struct rollup *rollup, int64_t series, int64_t 
 		if (rollup_note_counters(rollup, rollup->samples, late, counters) && !late &&
 		    (*ret_n == 0 || ret[*ret_n - 1] != minute))
 			ret[(*ret_n)++] = minute;
-		if (!late && !memchr(counters, true, rollup->n_counters))
+		if (!late && !memchr(counters, 1, rollup->n_counters))
 			break;
 	}
 	sqlite3_reset(rollup->samples);
