@@ -24,8 +24,8 @@
 #include "pg/pg_value.h"
 
 #define READERS_PAUSE CLOCK_SECOND
-/* A login may take this long where much is going on. */
-#define READERS_PATIENCE (300 * CLOCK_MS)
+/* A login may take this long where much is going on, and a window of a search waits no longer. */
+#define READERS_PATIENCE (400 * CLOCK_MS)
 #define READERS_TIMEOUT CLOCK_MINUTE /* no query's deadline is this far */
 #define READERS_MORE (100 * CLOCK_MS)
 
