@@ -8,7 +8,10 @@
  * that was there a while ago has nothing new, and is a single comparison.
  *
  * The grams of five bytes are what tells numbers and identifiers apart: a thousand lines have
- * all pairs and triples of digits.  Pure functions over memory of the caller's, any thread.
+ * all pairs and triples of digits.  A number has no others, and few of them: five digits have a
+ * second place, or one in fifty numbers would share one with what is in each block.  Blocks that
+ * were made before there was one are known by their salt.  Pure functions over memory of the
+ * caller's, any thread.
  */
 #include "store/log_text.h"
 
@@ -90,6 +93,14 @@ static inline uint64_t log_text_mask(uint32_t bytes)
 	return (UINT64_C(1) << 8 * bytes) - 1;
 }
 
+/* Whether all bytes of a long gram are digits: 0x30 to 0x39. */
+static inline bool log_text_is_number(uint64_t gram)
+{
+	const uint64_t each = UINT64_C(0x0101010101);
+	return (gram & each * 0xf0) == each * 0x30 &&
+	       ((gram + each * 0x06) & each * 0xf0) == each * 0x30;
+}
+
 /* ---- Asking ---------------------------------------------------------------------- */
 
 static void log_text_ask_gram(struct log_text_asked *asked, const struct tally_cell *text,
@@ -99,8 +110,11 @@ static void log_text_ask_gram(struct log_text_asked *asked, const struct tally_c
 	for (uint32_t i = 0; i < bytes; i++)
 		gram = gram << 8 | log_text_fold(text->text[at + i]);
 	uint64_t hash = log_text_hash(gram, bytes);
-	for (uint32_t i = 0; i < places && asked->n < LOG_TEXT_TESTS; i++)
-		asked->tests[asked->n++] = log_text_place(hash, i);
+	bool number = bytes == LOG_TEXT_LONG && log_text_is_number(gram);
+	for (uint32_t i = 0; i < places + number && asked->n < LOG_TEXT_TESTS; i++) {
+		asked->tests[asked->n] = log_text_place(hash, i);
+		asked->tests[asked->n++].second = i >= places;
+	}
 }
 
 /* At most so many grams of a text, spread over it. */
@@ -150,14 +164,15 @@ bool log_text_has(const struct log_text_test *test, uint32_t salt, const void *b
 	const uint8_t *bytes = bits;
 	uint32_t bit = log_text_bit(test->place, salt, len);
 	/* Without bits nothing is known, so everything may be there. */
-	return len == 0 || bytes[bit / 8] >> bit % 8 & 1;
+	return len == 0 || (test->second && !(salt & LOG_TEXT_TWICE)) ||
+	       bytes[bit / 8] >> bit % 8 & 1;
 }
 
 /* ---- Making ----------------------------------------------------------------------- */
 
 uint32_t log_text_salt(int64_t from)
 {
-	return (uint32_t)(log_text_hash((uint64_t)(from / CLOCK_MS), 0) >> 48) | 1;
+	return (uint32_t)(log_text_hash((uint64_t)(from / CLOCK_MS), 0) >> 48) | 1 | LOG_TEXT_TWICE;
 }
 
 void log_text_destroy(struct log_text *text)
@@ -205,6 +220,24 @@ static inline void log_text_set(struct log_text *text, uint64_t gram, uint32_t b
 		log_text_mark(text, hash, i);
 }
 
+/* The second place of a long gram. */
+static inline void log_text_set_number(struct log_text *text, uint64_t gram)
+{
+	log_text_mark(text, log_text_hash(gram & log_text_mask(LOG_TEXT_LONG), LOG_TEXT_LONG), 1);
+}
+
+/* Those of a window, of which most have none. */
+static void log_text_set_numbers(struct log_text *text, uint64_t window)
+{
+	const uint64_t each = UINT64_C(0x0101010101010101);
+	/* Not zero: no digit. */
+	uint64_t other = ((window & each * 0xf0) ^ each * 0x30) |
+			 (((window & each * 0x0f) + each * 0x06) & each * 0xf0);
+	for (uint32_t i = 0; i < LOG_TEXT_STEP; i++)
+		if ((other << 8 * i >> 24) == 0)
+			log_text_set_number(text, window << 8 * i >> 24);
+}
+
 /* Most pairs have been there before, and with them their bytes. */
 static inline void log_text_set_pair(struct log_text *text, uint64_t gram)
 {
@@ -247,6 +280,10 @@ static inline uint64_t log_text_fold_window(uint64_t window)
 static inline void log_text_set_window(struct log_text *text, uint64_t window)
 {
 	window = be64toh(log_text_fold_window(window)); /* the first byte uppermost */
+	/* All long ones have the two bytes in the middle. */
+	uint64_t middle = window >> 24;
+	if ((middle & 0xf0f0) == 0x3030 && ((middle + 0x0606) & 0xf0f0) == 0x3030)
+		log_text_set_numbers(text, window);
 #pragma GCC unroll 4
 	for (uint32_t i = 0; i < LOG_TEXT_STEP; i++, window <<= 8) {
 		log_text_set_triple(text, window >> 40);
@@ -264,8 +301,11 @@ static void log_text_set_end(struct log_text *text, const char *end, size_t len)
 		gram = gram << 8 | log_text_fold(end[i]);
 		if (i >= 2)
 			log_text_set_triple(text, gram);
-		if (i >= LOG_TEXT_LONG - 1)
+		if (i >= LOG_TEXT_LONG - 1) {
 			log_text_set(text, gram, LOG_TEXT_LONG);
+			if (log_text_is_number(gram & log_text_mask(LOG_TEXT_LONG)))
+				log_text_set_number(text, gram);
+		}
 	}
 	if (len >= 2)
 		log_text_set_pair(text, gram);

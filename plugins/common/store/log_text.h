@@ -27,6 +27,8 @@ enum {
 	LOG_TEXT_HEAD = -1,          /* of the row that stands for the block, without bits */
 	LOG_TEXT_TESTS = 16,         /* of one search */
 	LOG_TEXT_SLICE_BYTES = 4096, /* at most */
+	/* Of a block's salt, above what it hashes with: five digits have two places there. */
+	LOG_TEXT_TWICE = 1 << 16,
 };
 
 /* Which column of a log has its text; 0: none, there is no index. */
@@ -36,6 +38,7 @@ uint32_t log_text_column(const struct stored_table *logs);
 
 struct log_text_test {
 	uint16_t slice, place;
+	bool second; /* only blocks of LOG_TEXT_TWICE know of it */
 };
 
 struct log_text_asked {
@@ -50,7 +53,7 @@ bool log_text_has(const struct log_text_test *test, uint32_t salt, const void *b
 
 /* ---- Making -------------------------------------------------------------------- */
 
-/* The salt of the block that begins at a time; odd, 16 bits. */
+/* The salt of the block that begins at a time: 16 bits, the last one set, and LOG_TEXT_TWICE. */
 uint32_t log_text_salt(int64_t from);
 
 /* The grams of some lines.  240 KiB. */

@@ -35,8 +35,10 @@ static void ranges_turn(const struct text_ranges *ranges, int64_t range[2])
 /* ---- Asking ------------------------------------------------------------------------ */
 
 /* Whether the slice under this alias has the gram, as log_text_has() says it. */
-static void ranges_append_has(struct strbuf *sql, const char *alias, int place)
+static void ranges_append_has(struct strbuf *sql, const char *alias, int place, bool second)
 {
+	if (second)
+		strbuf_add(sql, "%s.salt < %d or ", alias, LOG_TEXT_TWICE);
 	strbuf_add(sql,
 		   "get_bit(%s.bits, ((($%d * %s.salt) & 32767) * octet_length(%s.bits) * 8 >> "
 		   "15)::int) = 1",
@@ -46,11 +48,12 @@ static void ranges_append_has(struct strbuf *sql, const char *alias, int place)
 static void ranges_append_tests(struct strbuf *sql, struct parameters *parameters,
 				const struct log_text_asked *asked, const char *table)
 {
-	ranges_append_has(sql, "b", parameters_int(parameters, asked->tests[0].place));
+	ranges_append_has(sql, "b", parameters_int(parameters, asked->tests[0].place), false);
 	for (uint32_t i = 1; i < asked->n; i++) {
 		/* As values and not EXISTS, which the server would join to all blocks. */
 		strbuf_add(sql, " and (select ");
-		ranges_append_has(sql, "t", parameters_int(parameters, asked->tests[i].place));
+		ranges_append_has(sql, "t", parameters_int(parameters, asked->tests[i].place),
+				  asked->tests[i].second);
 		strbuf_add(sql,
 			   " from tally.text t where t.\"table\" = '%s' and t.slice = $%d and "
 			   "t.\"from\" = b.\"from\")",
