@@ -18,13 +18,24 @@ struct batch_map {
 void batch_map_init(struct batch_map *map, const struct stored_table *stored,
 		    const struct tally_batch *batch);
 
+static inline const struct tally_cell *batch_map_row(const struct batch_map *map, uint32_t row)
+{
+	return &map->batch->cells[(size_t)row * map->batch->table->n_columns];
+}
+
+/* Of a row, so that who reads many of its cells finds it once. */
+static inline const struct tally_cell *
+batch_map_cell_of(const struct batch_map *map, const struct tally_cell *row, uint32_t column)
+{
+	static const struct tally_cell null;
+	int16_t at = map->at[column];
+	return at < 0 ? &null : &row[at];
+}
+
 static inline const struct tally_cell *batch_map_cell(const struct batch_map *map, uint32_t row,
 						      uint32_t column)
 {
-	static const struct tally_cell null;
-	const struct tally_batch *batch = map->batch;
-	int16_t at = map->at[column];
-	return at < 0 ? &null : &batch->cells[(size_t)row * batch->table->n_columns + (uint32_t)at];
+	return batch_map_cell_of(map, batch_map_row(map, row), column);
 }
 
 /* Why a row cannot be stored whatever the database says; NULL: it can. */

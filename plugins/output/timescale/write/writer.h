@@ -22,9 +22,10 @@ struct writer_table {
 	struct series_cache *cache; /* not of a STATE table */
 	uint32_t n_fields;          /* columns that stand in <table>_rows */
 	uint16_t fields[CATALOG_MAX_COLUMNS];
-	bool nanos;          /* followed by _nanos, see schema.h */
-	bool texts;          /* some of the fields are texts */
-	char *copy, *insert; /* statements */
+	uint8_t types[CATALOG_MAX_COLUMNS]; /* of the fields */
+	bool nanos;                         /* followed by _nanos, see schema.h */
+	bool texts;                         /* some of the fields are texts */
+	char *copy, *insert;                /* statements */
 };
 
 /* One entry on its way. */

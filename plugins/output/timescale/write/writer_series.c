@@ -14,21 +14,19 @@
 
 /* ---- Rows --------------------------------------------------------------------- */
 
-/* NULL: it can be stored. */
+/* NULL: it can be stored.  oldest: an older row is not taken. */
 static const char *series_row_fault(const struct writer *writer, const struct writer_part *part,
-				    uint32_t row)
+				    uint32_t row, int64_t oldest)
 {
 	const struct stored_table *stored = part->table->stored;
-	const struct tally_cell *time = writer_cell(part, row, 0);
 	const char *fault = batch_map_fault(&part->map, stored, row);
-	int64_t now = writer->where.now;
+	int64_t time = writer_cell(part, row, 0)->i;
 	if (fault)
 		return fault;
-	if (time->i > now + STORE_CLOCK_AHEAD)
+	if (time > writer->where.now + STORE_CLOCK_AHEAD)
 		/* TimescaleDB makes a chunk for any time, however far it is from all others. */
 		return "its time lies more than a day ahead of the database's clock";
-	if (stored->table.kind == TALLY_STATE ||
-	    time->i >= now - retention_age_of_rows(&writer->age, &stored->table))
+	if (time >= oldest)
 		return NULL;
 	return stored->table.flags & TALLY_KEPT_LONG
 		       ? "its time lies before the retention (retention_daily)"
@@ -37,8 +35,12 @@ static const char *series_row_fault(const struct writer *writer, const struct wr
 
 static int series_check_rows(struct writer *writer, struct writer_part *part)
 {
+	const struct tally_table *table = &part->table->stored->table;
+	int64_t oldest = table->kind == TALLY_STATE
+				 ? INT64_MIN
+				 : writer->where.now - retention_age_of_rows(&writer->age, table);
 	for (uint32_t row = 0; row < part->batch->n_rows; row++) {
-		const char *why = series_row_fault(writer, part, row);
+		const char *why = series_row_fault(writer, part, row, oldest);
 		part->series[row] = !why;
 		int r = why ? writer_reject(writer, part, row, why, NULL) : 0;
 		if (r < 0)

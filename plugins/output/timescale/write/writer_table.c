@@ -101,8 +101,10 @@ int writer_table_create(struct tally_ctx *ctx, const struct stored_table *stored
 	for (uint32_t c = 0; c < stored->table.n_columns; c++)
 		if (writer_is_state(table) || stored->table.columns[c].role != TALLY_TAG)
 			table->fields[table->n_fields++] = (uint16_t)c;
-	for (uint32_t i = 0; i < table->n_fields; i++)
-		table->texts |= pg_value_is_text(stored->table.columns[table->fields[i]].type);
+	for (uint32_t i = 0; i < table->n_fields; i++) {
+		table->types[i] = (uint8_t)stored->table.columns[table->fields[i]].type;
+		table->texts |= pg_value_is_text(table->types[i]);
+	}
 	int r = table->cache ? writer_table_statements(ctx, table)
 			     : tally_fail(ctx, ENOMEM, "no memory");
 	if (r == 0)
@@ -143,23 +145,36 @@ void writer_part_key(const struct writer_part *part, uint32_t row, struct strbuf
 		ret->len = (size_t)(end - ret->data);
 }
 
+/* Tags are mostly texts; their lengths stand before them in network order. */
+static bool writer_key_has_text(const char *key, const char *end, const struct tally_cell *cell)
+{
+	return (size_t)(end - key) >= sizeof(uint32_t) + cell->len &&
+	       (uint32_t)pg_get_32(key) == cell->len &&
+	       (cell->len == 0 || memcmp(key + sizeof(uint32_t), cell->text, cell->len) == 0);
+}
+
 bool writer_part_has_key(const struct writer_part *part, uint32_t row, const char *key, size_t len)
 {
 	const struct stored_table *stored = part->table->stored;
+	const struct tally_cell *cells = batch_map_row(&part->map, row);
 	const char *end = key + len;
 	char one[sizeof(uint32_t) + sizeof(uint64_t)];
 	for (uint32_t i = 0; i < stored->n_tags; i++) {
-		const struct tally_cell *cell = writer_cell(part, row, stored->tags[i]);
+		const struct tally_cell *cell =
+			batch_map_cell_of(&part->map, cells, stored->tags[i]);
 		uint16_t type = stored->table.columns[stored->tags[i]].type;
-		bool text = pg_value_is_text(type) && cell->set;
-		char *to = text ? pg_put_32(one, cell->len) : pg_put_cell(one, type, cell);
-		size_t head = (size_t)(to - one), tail = text ? cell->len : 0;
 		if (key == end && !cell->set)
 			continue; /* as writer_part_key() leaves them out */
-		if ((size_t)(end - key) < head + tail || memcmp(key, one, head) != 0 ||
-		    (tail && memcmp(key + head, cell->text, tail) != 0))
+		if (cell->set && pg_value_is_text(type)) {
+			if (!writer_key_has_text(key, end, cell))
+				return false;
+			key += sizeof(uint32_t) + cell->len;
+			continue;
+		}
+		size_t size = (size_t)(pg_put_cell(one, type, cell) - one);
+		if ((size_t)(end - key) < size || memcmp(key, one, size) != 0)
 			return false;
-		key += head + tail;
+		key += size;
 	}
 	return key == end;
 }
