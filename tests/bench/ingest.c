@@ -2,7 +2,8 @@
  * bench_ingest PLUGIN_DIR [SECONDS]: rows per second into container_stats, from an emit through
  * buffer.batch and delivery to rows committed by output.timescale, ledger included; beside bare
  * threads that COPY BINARY the same rows into the same table with as many rows a transaction over
- * as many connections.  TALLYD_TEST_CONNINFO says where.  Medians of RUNS that take turns, and of
+ * as many connections; over several, ours puts more rows into one where a write has many.
+ * TALLYD_TEST_CONNINFO says where.  Medians of RUNS that take turns, and of
  * the ratios of those that were neighbours.
  */
 #include <dirent.h>
@@ -197,7 +198,8 @@ static void *deliver(void *arg)
 	return NULL;
 }
 
-/* Of a write: as many as the store deals out, but so that the buffer holds more than one write. */
+/* Entries of a write: as many as the store deals out at most, but so that the buffer holds more
+ * than one write. */
 static uint32_t transactions_of(uint32_t rows, uint32_t connections)
 {
 	enum { ROWS = 40000 };

@@ -80,10 +80,25 @@ static void a_large_write_is_more_transactions_than_there_are_connections(void *
 	struct fixture *f = *state;
 	open_writers(f, 2);
 	write_four(f, "a", 1);
+	write_several(f, "b", 5, 2 * SHARDS_ENOUGH, SHARD_ROWS_FULL);
+	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"),
+			 4 * ROWS + 2 * SHARDS_ENOUGH * SHARD_ROWS_FULL);
+	assert_int_equal(transactions(f), 2 * SHARDS_ENOUGH);
+}
+
+/* What each takes besides its rows is not paid more often than the connections need. */
+static void a_larger_one_is_not_more_but_larger_transactions(void **state)
+{
+	struct fixture *f = *state;
+	open_writers(f, 2);
+	write_four(f, "a", 1);
 	write_several(f, "b", 5, MANY, SHARD_ROWS_FULL);
 	assert_int_equal(fixture_sql(f, "SELECT count(*) FROM samples"),
 			 4 * ROWS + MANY * SHARD_ROWS_FULL);
-	assert_int_equal(transactions(f), MANY);
+	assert_int_equal(transactions(f), 2 * SHARDS_ENOUGH);
+	assert_int_equal(MANY * SHARD_ROWS_FULL, 2 * SHARDS_ENOUGH * SHARD_ROWS_LARGE);
+	write_several(f, "bb", 5 + MANY, MANY, 2 * SHARD_ROWS_FULL);
+	assert_int_equal(transactions(f), 3 * 2 * SHARDS_ENOUGH);
 }
 
 static void a_small_write_stays_one_transaction(void **state)
@@ -227,6 +242,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		PARALLEL_TEST(a_write_is_sharded_over_the_connections),
 		PARALLEL_TEST(a_large_write_is_more_transactions_than_there_are_connections),
+		PARALLEL_TEST(a_larger_one_is_not_more_but_larger_transactions),
 		PARALLEL_TEST(a_small_write_stays_one_transaction),
 		PARALLEL_TEST(entries_written_before_are_recognized_with_any_number_of_connections),
 		PARALLEL_TEST(the_ledger_does_not_grow),

@@ -41,15 +41,19 @@ void parallel_writer_done(struct parallel_writer *parallel)
 /* ---- Shards ------------------------------------------------------------------- */
 
 /* More threads than rows are worth would pay a COMMIT, and so a flush of the log, for a handful of
- * rows each; many more shards than threads let a quick connection do a slow one's share. */
+ * rows each; more shards than threads let a quick connection do a slow one's share.  A few for each
+ * thread do for that, and what a transaction takes besides its rows is then paid less often. */
 static uint32_t parallel_writer_count_shards(const struct parallel_writer *parallel,
 					     const struct tally_entry *entries, uint32_t n)
 {
 	uint64_t rows = 0;
 	for (uint32_t i = 0; i < n; i++)
 		rows += entries[i].batch->n_rows;
-	uint64_t shards = rows / SHARD_ROWS_FULL, most = (uint64_t)parallel->n * SHARDS_PER_THREAD;
-	if (shards < parallel->n) {
+	uint64_t shards = rows / SHARD_ROWS_FULL, enough = (uint64_t)parallel->n * SHARDS_ENOUGH,
+		 most = (uint64_t)parallel->n * SHARDS_PER_THREAD;
+	if (shards > enough) {
+		shards = rows / SHARD_ROWS_LARGE > enough ? rows / SHARD_ROWS_LARGE : enough;
+	} else if (shards < parallel->n) {
 		shards = rows / SHARD_ROWS_MIN;
 		most = parallel->n;
 	}

@@ -16,8 +16,10 @@
 enum {
 	PARALLEL_WRITER_MAX = 16,
 	SHARDS_PER_THREAD = 16, /* at most */
-	SHARD_ROWS_FULL = 500,  /* rows of a shard, before there are more shards than threads */
-	SHARD_ROWS_MIN = 100,   /* rows of a shard at least */
+	SHARDS_ENOUGH = 4,      /* per thread, before rather shards get larger */
+	SHARD_ROWS_LARGE = 2000,
+	SHARD_ROWS_FULL = 500, /* rows of a shard, before there are more shards than threads */
+	SHARD_ROWS_MIN = 100,  /* rows of a shard at least */
 };
 
 struct shard {
