@@ -15,6 +15,7 @@
 #include "place.h"
 #include "read/readers.h"
 #include "store/catalog.h"
+#include "store/log_text_gaps.h"
 #include "store/retention_age.h"
 #include "maintenance/maintenance.h"
 #include "write/writer.h"
@@ -61,6 +62,7 @@ struct store {
 	struct writer writer;
 	struct store_clock clock; /* what deleting follows, as of the last round */
 	struct retention_warning held;
+	struct log_text_whole text_whole; /* of the index of a log's text */
 };
 
 /* To be freed; NULL: no memory. */

@@ -59,6 +59,7 @@ static void store_init(struct store *store)
 	store->open = true;
 	store->lock_fd = -1;
 	store->db = NULL;
+	store->text_whole = (struct log_text_whole){.from = 0};
 	writer_init(&store->writer);
 	readers_init(&store->readers);
 	catalog_init(&store->catalog);

@@ -150,7 +150,7 @@ static int log_lines_late(const struct log_counting *counting)
 			r = log_lines_stretch(counting, bucket, bucket + minute);
 		/* With the mark goes what tells a search that the index does not know the line. */
 		if (r == 0)
-			r = text_index_forget(store->ctx, store->db, name, bucket, bucket + minute);
+			r = text_index_forget(store, name, bucket, bucket + minute);
 		if (r == 0)
 			r = database_execf(store->ctx, store->db,
 					   "DELETE FROM tally_late WHERE \"table\" = %Q AND level "

@@ -19,6 +19,7 @@
 #include "store.h"
 #include "store/log_lines.h"
 #include "store/log_text_blocks.h"
+#include "store/log_text_gaps.h"
 
 /* Blocks that one step forgets. */
 enum { TEXT_INDEX_AT_ONCE = 50 };
@@ -31,6 +32,7 @@ struct text_index {
 	const struct stored_table *logs;
 	struct log_lines lines;
 	int64_t kept_from, counted_to;
+	struct log_text_blocks *next; /* what is made in this step */
 };
 
 static const char *text_index_name(const struct text_index *index)
@@ -63,23 +65,28 @@ static int text_index_drop(struct tally_ctx *ctx, sqlite3 *db, const char *table
 	return r;
 }
 
-/* The first blocks of those that a statement finds; how many there were. */
+/* The first blocks of those that a statement finds; how many there were, *first is not later. */
 static int text_index_forget_some(struct tally_ctx *ctx, sqlite3 *db, const char *table,
-				  sqlite3_stmt *found)
+				  sqlite3_stmt *found, int64_t *first)
 {
 	int64_t blocks[TEXT_INDEX_AT_ONCE];
 	int r = 0, n = 0;
-	while (n < TEXT_INDEX_AT_ONCE && (r = database_step(ctx, found)) > 0)
-		blocks[n++] = sqlite3_column_int64(found, 0);
+	while (n < TEXT_INDEX_AT_ONCE && (r = database_step(ctx, found)) > 0) {
+		blocks[n] = sqlite3_column_int64(found, 0);
+		*first = blocks[n] < *first ? blocks[n] : *first;
+		n++;
+	}
 	sqlite3_reset(found);
 	if (r >= 0 && n > 0)
 		r = text_index_drop(ctx, db, table, blocks, n);
 	return r < 0 ? r : n;
 }
 
-int text_index_forget(struct tally_ctx *ctx, sqlite3 *db, const char *table, int64_t from,
-		      int64_t to)
+int text_index_forget(struct store *store, const char *table, int64_t from, int64_t to)
 {
+	struct tally_ctx *ctx = store->ctx;
+	sqlite3 *db = store->db;
+	int64_t first = from;
 	auto_statement sqlite3_stmt *found = NULL;
 	/* Blocks do not overlap, so only the last that begins before may reach into it. */
 	int r = database_preparef(
@@ -91,10 +98,11 @@ int text_index_forget(struct tally_ctx *ctx, sqlite3 *db, const char *table, int
 	while (r >= 0) {
 		sqlite3_bind_int64(found, 1, from);
 		sqlite3_bind_int64(found, 2, to);
-		r = text_index_forget_some(ctx, db, table, found);
+		r = text_index_forget_some(ctx, db, table, found, &first);
 		if (r < TEXT_INDEX_AT_ONCE)
 			break;
 	}
+	log_text_whole_forget(&store->text_whole, first);
 	return r < 0 ? r : 0;
 }
 
@@ -109,7 +117,8 @@ static int text_index_forget_old(const struct text_index *index)
 	if (r < 0)
 		return r;
 	sqlite3_bind_int64(found, 1, index->kept_from);
-	return text_index_forget_some(index->ctx, index->db, text_index_name(index), found);
+	int64_t first = INT64_MAX;
+	return text_index_forget_some(index->ctx, index->db, text_index_name(index), found, &first);
 }
 
 /* ---- What is missing -------------------------------------------------------------- */
@@ -204,32 +213,40 @@ static int text_index_after_all(const struct text_index *index, struct log_text_
 	return text_index_in_gap(index, from, index->counted_to, ret);
 }
 
-/* The same of the newest gap that has some. */
-static int text_index_next(const struct text_index *index, struct log_text_blocks *ret)
+static int text_index_blocks(void *arg, int64_t from, int64_t before, struct log_text_span *ret,
+			     int most)
 {
-	auto_statement sqlite3_stmt *gaps = NULL;
-	int r = text_index_after_all(index, ret);
-	if (r != 0)
-		return r;
-	/* Each before a block, and after another or the first line. */
-	r = database_preparef(
-		index->ctx, index->db, &gaps,
-		"SELECT a, b FROM (SELECT max(\"to\") OVER here AS a, lead(\"from\") OVER here AS "
-		"b "
-		"FROM (SELECT \"from\", \"to\" FROM tally_text WHERE \"table\" = %Q AND slice = %d "
-		"UNION ALL SELECT ?1, ?1) WINDOW here AS (ORDER BY \"from\", \"to\" ROWS UNBOUNDED "
-		"PRECEDING)) WHERE a < b ORDER BY b DESC",
-		text_index_name(index), LOG_TEXT_HEAD);
-	if (r < 0)
-		return r;
-	sqlite3_bind_int64(gaps, 1, INT64_MIN);
-	while ((r = database_step(index->ctx, gaps)) > 0) {
-		r = text_index_in_gap(index, sqlite3_column_int64(gaps, 0),
-				      sqlite3_column_int64(gaps, 1), ret);
-		if (r != 0)
-			return r;
+	const struct text_index *index = arg;
+	auto_statement sqlite3_stmt *blocks = NULL;
+	int n = 0;
+	int r = database_preparef(
+		index->ctx, index->db, &blocks,
+		"SELECT \"from\", \"to\" FROM tally_text WHERE \"table\" = %Q AND "
+		"slice = %d AND \"from\" >= %lld AND \"from\" < %lld ORDER BY "
+		"\"from\" DESC LIMIT %d",
+		text_index_name(index), LOG_TEXT_HEAD, (long long)from, (long long)before, most);
+	while (r == 0 && (r = database_step(index->ctx, blocks)) > 0) {
+		ret[n++] = (struct log_text_span){sqlite3_column_int64(blocks, 0),
+						  sqlite3_column_int64(blocks, 1)};
+		r = 0;
 	}
-	return r;
+	return r < 0 ? r : n;
+}
+
+static int text_index_gap(void *arg, int64_t from, int64_t to)
+{
+	const struct text_index *index = arg;
+	return text_index_in_gap(index, from, to, index->next);
+}
+
+/* The same of the newest gap that has some; LOG_TEXT_GAPS_MORE: that is not known yet. */
+static int text_index_next(struct text_index *index, struct log_text_whole *whole)
+{
+	const struct log_text_gaps gaps = {text_index_blocks, text_index_gap, index};
+	int r = text_index_after_all(index, index->next);
+	return r != 0 ? r
+		      : log_text_gaps_find(&gaps, whole, text_index_name(index),
+					   tally_monotonic(index->ctx));
 }
 
 /* ---- Making ----------------------------------------------------------------------- */
@@ -300,7 +317,7 @@ static int text_index_make(const struct text_index *index, struct log_text_block
 
 /* ---- One step --------------------------------------------------------------------- */
 
-static int text_index_work(struct text_index *index)
+static int text_index_work(struct text_index *index, struct log_text_whole *whole)
 {
 	struct watermarks of_logs, of_lines;
 	auto_log_text_blocks struct log_text_blocks blocks = {.n = 0};
@@ -314,8 +331,9 @@ static int text_index_work(struct text_index *index)
 	r = text_index_forget_old(index);
 	if (r != 0 || index->counted_to == INT64_MIN)
 		return r;
-	r = text_index_next(index, &blocks);
-	if (r <= 0)
+	index->next = &blocks;
+	r = text_index_next(index, whole);
+	if (r != 1)
 		return r;
 	r = text_index_make(index, &blocks);
 	return r < 0 ? r : 1;
@@ -333,7 +351,7 @@ int text_index_step(struct store *store, const struct stored_table *logs)
 	int r = database_begin(store->ctx, store->db);
 	if (r < 0)
 		return r;
-	int more = text_index_work(&index);
+	int more = text_index_work(&index, &store->text_whole);
 	r = database_end(store->ctx, store->db, more < 0 ? more : 0);
 	return r < 0 ? r : more > 0;
 }

@@ -2,8 +2,7 @@
 #ifndef TALLYD_SQLITE_TEXT_INDEX_H
 #define TALLYD_SQLITE_TEXT_INDEX_H
 
-#include <sqlite3.h>
-#include <tallyd/host.h>
+#include <stdint.h>
 
 #include "store/catalog.h"
 
@@ -14,7 +13,6 @@ struct store;
 int text_index_step(struct store *store, const struct stored_table *logs);
 
 /* Blocks that reach into [from, to) are no longer; in the transaction that is open. */
-int text_index_forget(struct tally_ctx *ctx, sqlite3 *db, const char *table, int64_t from,
-		      int64_t to);
+int text_index_forget(struct store *store, const char *table, int64_t from, int64_t to);
 
 #endif

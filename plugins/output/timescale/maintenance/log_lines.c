@@ -143,7 +143,8 @@ static int log_lines_late(const struct log_counting *counting, const struct wate
 			r = log_lines_stretch(counting, watermarks, from, from + minute);
 		/* With the mark goes what tells a search that the index does not know the line. */
 		if (r == 0)
-			r = text_index_forget(counting->pg, name, from, from + minute);
+			r = text_index_forget(counting->pg, counting->whole, name, from,
+					      from + minute);
 	}
 	return r < 0 ? r : PQntuples(minutes);
 }

@@ -4,12 +4,14 @@
 
 #include "maintenance/rollup.h"
 #include "store/log_lines.h"
+#include "store/log_text_gaps.h"
 
 struct log_counting {
 	struct pg_connection *pg;
 	const struct server *server;
 	const struct stored_table *logs;
 	const struct stored_table *lines[LOG_LINES_KINDS]; /* NULL: not counted so */
+	struct log_text_whole *whole;                      /* of the index of its text */
 	int64_t now;                                       /* the database's clock */
 	int64_t span; /* ns to count at most in one transaction */
 	bool full;    /* the last step had so much to do */

@@ -43,6 +43,9 @@ static int maintenance_lead(struct store *store)
 	char leads[8];
 	struct pg_connection *pg = &store->maintenance.pg;
 	int r = 0;
+	/* Another may have led meanwhile, and forgotten blocks. */
+	if (!pg_is_open(pg))
+		store->maintenance.text_whole = (struct log_text_whole){.from = 0};
 	if (!pg_is_open(pg))
 		r = pg_open_secret(
 			pg, "conninfo", store->config->conninfo,
@@ -72,6 +75,7 @@ static void maintenance_give_up(struct store *store)
 	struct pg_connection *pg = &store->maintenance.pg;
 	if (!pg_is_open(pg) || pg_exec(pg, "select pg_advisory_unlock(1952541804, 2)") < 0)
 		pg_close(pg);
+	store->maintenance.text_whole = (struct log_text_whole){.from = 0};
 	tally_gauge(store->ctx, METRIC_LEADER, 0);
 }
 
@@ -196,6 +200,7 @@ static int maintenance_count(struct store *store, const struct stored_table *log
 	struct log_counting counting = {.pg = &maintenance->pg,
 					.server = &maintenance->server,
 					.logs = logs,
+					.whole = &maintenance->text_whole,
 					.now = maintenance->now};
 	struct log_lines declared;
 	int64_t now = 0, until = tally_monotonic(store->ctx) + MAINTENANCE_ROLL_TIME;
@@ -231,7 +236,8 @@ static int maintenance_count(struct store *store, const struct stored_table *log
 static int maintenance_index(struct store *store, const struct stored_table *logs)
 {
 	struct maintenance *maintenance = &store->maintenance;
-	struct text_index index = {.pg = &maintenance->pg, .logs = logs};
+	struct text_index index = {
+		.pg = &maintenance->pg, .logs = logs, .whole = &maintenance->text_whole};
 	struct log_lines declared;
 	int64_t until = tally_monotonic(store->ctx) + MAINTENANCE_ROLL_TIME;
 	if (!log_lines_are_counted(logs) || !log_text_column(logs))

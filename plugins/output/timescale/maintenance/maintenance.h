@@ -15,6 +15,7 @@
 #include "pg/pg_connection.h"
 #include "schema/server.h"
 #include "maintenance/server_clock.h"
+#include "store/log_text_gaps.h"
 #include "store/retention_age.h"
 #include "store/periodic_task.h"
 
@@ -38,6 +39,7 @@ struct maintenance {
 	bool compress_again;
 	bool views_reported; /* that some cannot be created */
 	bool text_reported;  /* that the index of text cannot be kept */
+	struct log_text_whole text_whole;
 };
 
 int maintenance_start(struct store *store);

@@ -69,15 +69,29 @@ static void text_index_append_forget(struct strbuf *sql, const char *table, cons
 		table, LOG_TEXT_HEAD, LOG_TEXT_SLICES - 1, table, LOG_TEXT_HEAD, condition);
 }
 
-int text_index_forget(struct pg_connection *pg, const char *table, int64_t from, int64_t to)
+int text_index_forget(struct pg_connection *pg, struct log_text_whole *whole, const char *table,
+		      int64_t from, int64_t to)
 {
-	auto_strbuf struct strbuf sql = {0};
+	auto_strbuf struct strbuf sql = {0}, condition = {0};
 	auto_parameters struct parameters parameters = {.n = 0};
-	auto_result PGresult *result = NULL;
+	auto_result PGresult *gone = NULL;
 	parameters_time(&parameters, from);
 	parameters_time(&parameters, to);
-	text_index_append_forget(&sql, table, "h.\"from\" < $2 and h.\"to\" > $1");
-	return text_index_query(pg, &sql, &parameters, &result);
+	/* Blocks do not overlap, so only the last that begins before may reach into it. */
+	strbuf_add(
+		&condition,
+		"h.\"from\" < $2 and h.\"to\" > $1 and h.\"from\" >= coalesce((select "
+		"max(f.\"from\") from tally.text f where f.\"table\" = '%s' and f.slice = %d and "
+		"f.\"from\" <= $1), $1)",
+		table, LOG_TEXT_HEAD);
+	text_index_append_forget(&sql, table, condition.failed ? "false" : condition.data);
+	strbuf_add(&sql, " returning \"from\"");
+	int r = condition.failed ? tally_fail(pg->ctx, ENOMEM, "no memory")
+				 : text_index_query(pg, &sql, &parameters, &gone);
+	log_text_whole_forget(whole, from);
+	for (int i = 0; r == 0 && i < PQntuples(gone); i++)
+		log_text_whole_forget(whole, text_index_value(gone, i, 0));
+	return r;
 }
 
 static int text_index_forget_old(const struct text_index *index)
@@ -224,34 +238,42 @@ static int text_index_after_all(const struct text_index *index, struct log_text_
 	return text_index_in_gap(index, from, index->counted_to, ret);
 }
 
-/* Gaps, the newest first: each before a block, and after another; NULL: it is the first. */
-static int text_index_gaps(const struct text_index *index, PGresult **ret)
+static int text_index_blocks(void *arg, int64_t from, int64_t before, struct log_text_span *ret,
+			     int most)
 {
+	const struct text_index *index = arg;
 	auto_strbuf struct strbuf sql = {0};
 	auto_parameters struct parameters parameters = {.n = 0};
-	strbuf_add(
-		&sql,
-		"select a, b from (select max(\"to\") over here as a, lead(\"from\") over here as "
-		"b from (select \"from\", \"to\" from tally.text where \"table\" = '%s' and slice "
-		"= "
-		"%d union all select '-infinity', null) t window here as (order by \"from\", "
-		"\"to\" rows unbounded preceding)) g where a < b or a is null and b is not null "
-		"order by b desc",
-		text_index_name(index), LOG_TEXT_HEAD);
-	return text_index_query(index->pg, &sql, &parameters, ret);
+	auto_result PGresult *blocks = NULL;
+	parameters_time(&parameters, from);
+	parameters_time(&parameters, before);
+	strbuf_add(&sql,
+		   "select \"from\", \"to\" from tally.text where \"table\" = '%s' and slice = %d "
+		   "and \"from\" >= $1 and \"from\" < $2 order by \"from\" desc limit %d",
+		   text_index_name(index), LOG_TEXT_HEAD, most);
+	int r = text_index_query(index->pg, &sql, &parameters, &blocks);
+	if (r < 0)
+		return r;
+	for (int i = 0; i < PQntuples(blocks); i++)
+		ret[i] = (struct log_text_span){text_index_value(blocks, i, 0),
+						text_index_value(blocks, i, 1)};
+	return PQntuples(blocks);
 }
 
-/* The same of the newest gap that has some. */
-static int text_index_next(const struct text_index *index, struct log_text_blocks *ret)
+static int text_index_gap(void *arg, int64_t from, int64_t to)
 {
-	auto_result PGresult *gaps = NULL;
-	int r = text_index_after_all(index, ret);
-	if (r == 0)
-		r = text_index_gaps(index, &gaps);
-	for (int i = 0; r == 0 && i < PQntuples(gaps); i++)
-		r = text_index_in_gap(index, text_index_value(gaps, i, 0),
-				      text_index_value(gaps, i, 1), ret);
-	return r;
+	const struct text_index *index = arg;
+	return text_index_in_gap(index, from, to, index->next);
+}
+
+/* The same of the newest gap that has some; LOG_TEXT_GAPS_MORE: that is not known yet. */
+static int text_index_next(struct text_index *index)
+{
+	const struct log_text_gaps gaps = {text_index_blocks, text_index_gap, index};
+	int r = text_index_after_all(index, index->next);
+	return r != 0 ? r
+		      : log_text_gaps_find(&gaps, index->whole, text_index_name(index),
+					   tally_monotonic(index->pg->ctx));
 }
 
 /* ---- Making ----------------------------------------------------------------------- */
@@ -337,10 +359,11 @@ int text_index_step(struct text_index *index)
 	auto_log_text_blocks struct log_text_blocks blocks = {.n = 0};
 	int more = 0;
 	int r = pg_exec(index->pg, "begin; set local statement_timeout = '1min'");
+	index->next = &blocks;
 	if (r == 0)
-		r = more = text_index_next(index, &blocks);
+		r = more = text_index_next(index);
 	if (r > 0)
-		r = text_index_make(index, &blocks);
+		r = r == LOG_TEXT_GAPS_MORE ? 0 : text_index_make(index, &blocks);
 	if (r == 0)
 		r = pg_exec(index->pg, "commit");
 	if (r < 0)

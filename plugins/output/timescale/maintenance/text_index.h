@@ -4,11 +4,15 @@
 
 #include "pg/pg_connection.h"
 #include "store/catalog.h"
+#include "store/log_text_blocks.h"
+#include "store/log_text_gaps.h"
 
 struct text_index {
 	struct pg_connection *pg;
 	const struct stored_table *logs, *lines; /* and the counts of its lines */
-	int64_t kept_from, counted_to;           /* of text_index_begin() */
+	struct log_text_whole *whole;
+	int64_t kept_from, counted_to; /* of text_index_begin() */
+	struct log_text_blocks *next;  /* what is made in this step */
 };
 
 /* Forgets blocks whose lines are gone, and waits until no writer is at work that may not know up to
@@ -18,6 +22,7 @@ int text_index_begin(struct text_index *index);
 int text_index_step(struct text_index *index);
 
 /* Blocks that reach into [from, to) are no longer; in the transaction that is open. */
-int text_index_forget(struct pg_connection *pg, const char *table, int64_t from, int64_t to);
+int text_index_forget(struct pg_connection *pg, struct log_text_whole *whole, const char *table,
+		      int64_t from, int64_t to);
 
 #endif
