@@ -26,7 +26,6 @@ struct log_text_blocks {
 	struct log_text *texts[LOG_TEXT_BLOCKS]; /* created when first needed */
 };
 
-#define auto_log_text_blocks __attribute__((cleanup(log_text_blocks_done)))
 void log_text_blocks_done(struct log_text_blocks *blocks);
 
 /* ---- Where they begin ------------------------------------------------------------ */

@@ -273,26 +273,32 @@ static uint32_t place_of(const struct table_page *page, const char *name)
 	return 0;
 }
 
+static int make_all(struct changes *changes)
+{
+	struct table_page *page = changes->page;
+	for (uint32_t i = 0; i < changes->n; i++)
+		changes->sorted[i] = (struct change){.row = result_set_row(&page->rows, i),
+						     .cell = &page->made_cells[i]};
+	if (!changes->n || !changes->host || !changes->service || !changes->kind)
+		return 0;
+	qsort_r(changes->sorted, changes->n, sizeof(*changes->sorted), compare_changes, changes);
+	return read_effects(changes);
+}
+
 int change_effects_make(struct table_page *page)
 {
+	uint32_t n = paging_rows(&page->paging, &page->rows);
+	struct change *sorted = calloc((size_t)n + 1, sizeof(*sorted));
 	struct changes changes = {.page = page,
-				  .n = paging_rows(&page->paging, &page->rows),
+				  .sorted = sorted,
+				  .n = n,
 				  .host = place_of(page, "host"),
 				  .service = place_of(page, "service"),
 				  .kind = place_of(page, "kind")};
-	page->made_cells = calloc((size_t)changes.n + 1, sizeof(*page->made_cells));
-	changes.sorted = calloc((size_t)changes.n + 1, sizeof(*changes.sorted));
-	int r = 0;
-	if (!page->made_cells || !changes.sorted)
-		r = response_unavailable(page->context->builder, "out of memory");
-	for (uint32_t i = 0; r == 0 && i < changes.n; i++)
-		changes.sorted[i] = (struct change){.row = result_set_row(&page->rows, i),
-						    .cell = &page->made_cells[i]};
-	if (r == 0 && changes.n && changes.host && changes.service && changes.kind) {
-		qsort_r(changes.sorted, changes.n, sizeof(*changes.sorted), compare_changes,
-			&changes);
-		r = read_effects(&changes);
-	}
-	free(changes.sorted);
+	page->made_cells = calloc((size_t)n + 1, sizeof(*page->made_cells));
+	int r = sorted && page->made_cells
+			? make_all(&changes)
+			: response_unavailable(page->context->builder, "out of memory");
+	free(sorted);
 	return r;
 }

@@ -32,7 +32,7 @@ struct text_index {
 	const struct stored_table *logs;
 	struct log_lines lines;
 	int64_t kept_from, counted_to;
-	struct log_text_blocks *next; /* what is made in this step */
+	struct log_text_blocks next; /* what is made in this step */
 };
 
 static const char *text_index_name(const struct text_index *index)
@@ -235,15 +235,15 @@ static int text_index_blocks(void *arg, int64_t from, int64_t before, struct log
 
 static int text_index_gap(void *arg, int64_t from, int64_t to)
 {
-	const struct text_index *index = arg;
-	return text_index_in_gap(index, from, to, index->next);
+	struct text_index *index = arg;
+	return text_index_in_gap(index, from, to, &index->next);
 }
 
 /* The same of the newest gap that has some; LOG_TEXT_GAPS_MORE: that is not known yet. */
 static int text_index_next(struct text_index *index, struct log_text_whole *whole)
 {
 	const struct log_text_gaps gaps = {text_index_blocks, text_index_gap, index};
-	int r = text_index_after_all(index, index->next);
+	int r = text_index_after_all(index, &index->next);
 	return r != 0 ? r
 		      : log_text_gaps_find(&gaps, whole, text_index_name(index),
 					   tally_monotonic(index->ctx));
@@ -320,7 +320,6 @@ static int text_index_make(const struct text_index *index, struct log_text_block
 static int text_index_work(struct text_index *index, struct log_text_whole *whole)
 {
 	struct watermarks of_logs, of_lines;
-	auto_log_text_blocks struct log_text_blocks blocks = {.n = 0};
 	int r = watermarks_load(index->ctx, index->db, text_index_name(index), &of_logs);
 	if (r == 0)
 		r = watermarks_load(index->ctx, index->db, index->lines.name, &of_lines);
@@ -331,11 +330,10 @@ static int text_index_work(struct text_index *index, struct log_text_whole *whol
 	r = text_index_forget_old(index);
 	if (r != 0 || index->counted_to == INT64_MIN)
 		return r;
-	index->next = &blocks;
 	r = text_index_next(index, whole);
 	if (r != 1)
 		return r;
-	r = text_index_make(index, &blocks);
+	r = text_index_make(index, &index->next);
 	return r < 0 ? r : 1;
 }
 
@@ -352,6 +350,7 @@ int text_index_step(struct store *store, const struct stored_table *logs)
 	if (r < 0)
 		return r;
 	int more = text_index_work(&index, &store->text_whole);
+	log_text_blocks_done(&index.next);
 	r = database_end(store->ctx, store->db, more < 0 ? more : 0);
 	return r < 0 ? r : more > 0;
 }

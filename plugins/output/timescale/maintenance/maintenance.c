@@ -248,6 +248,7 @@ static int maintenance_index(struct store *store, const struct stored_table *log
 	int r = index.lines ? text_index_begin(&index) : 0;
 	while (r > 0 && tally_monotonic(store->ctx) < until && !task_stopping(&maintenance->task))
 		r = text_index_step(&index);
+	log_text_blocks_done(&index.next);
 	if (r < 0 && strcmp(maintenance->pg.sqlstate, "42501") == 0) {
 		if (!maintenance->text_reported)
 			tally_log(store->ctx, TALLY_NOTICE,

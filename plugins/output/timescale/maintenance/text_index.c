@@ -262,15 +262,15 @@ static int text_index_blocks(void *arg, int64_t from, int64_t before, struct log
 
 static int text_index_gap(void *arg, int64_t from, int64_t to)
 {
-	const struct text_index *index = arg;
-	return text_index_in_gap(index, from, to, index->next);
+	struct text_index *index = arg;
+	return text_index_in_gap(index, from, to, &index->next);
 }
 
 /* The same of the newest gap that has some; LOG_TEXT_GAPS_MORE: that is not known yet. */
 static int text_index_next(struct text_index *index)
 {
 	const struct log_text_gaps gaps = {text_index_blocks, text_index_gap, index};
-	int r = text_index_after_all(index, index->next);
+	int r = text_index_after_all(index, &index->next);
 	return r != 0 ? r
 		      : log_text_gaps_find(&gaps, index->whole, text_index_name(index),
 					   tally_monotonic(index->pg->ctx));
@@ -356,14 +356,12 @@ static int text_index_make(const struct text_index *index, struct log_text_block
 
 int text_index_step(struct text_index *index)
 {
-	auto_log_text_blocks struct log_text_blocks blocks = {.n = 0};
 	int more = 0;
 	int r = pg_exec(index->pg, "begin; set local statement_timeout = '1min'");
-	index->next = &blocks;
 	if (r == 0)
 		r = more = text_index_next(index);
 	if (r > 0)
-		r = r == LOG_TEXT_GAPS_MORE ? 0 : text_index_make(index, &blocks);
+		r = r == LOG_TEXT_GAPS_MORE ? 0 : text_index_make(index, &index->next);
 	if (r == 0)
 		r = pg_exec(index->pg, "commit");
 	if (r < 0)

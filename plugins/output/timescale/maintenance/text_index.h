@@ -12,7 +12,7 @@ struct text_index {
 	const struct stored_table *logs, *lines; /* and the counts of its lines */
 	struct log_text_whole *whole;
 	int64_t kept_from, counted_to; /* of text_index_begin() */
-	struct log_text_blocks *next;  /* what is made in this step */
+	struct log_text_blocks next;   /* what a step makes; the caller frees it in the end */
 };
 
 /* Forgets blocks whose lines are gone, and waits until no writer is at work that may not know up to
