@@ -617,6 +617,19 @@ def test_wrong_questions(same, path, status):
     assert answer.headers["Content-Type"].startswith("application/problem+json")
 
 
+def test_questions_drawn_at_random(stores, base, rolled):
+    """Before any rows are added, which the stores roll up and count at times of their own."""
+    questions = Questions(random.Random(1), base, 5, ("web", "db", WEB, OLD[:4], TWIN, "nope"))
+    statuses, wrong = Counter(), []
+    for path in (questions.draw() for _ in range(400)):
+        answers = stores.ask(path)
+        first = answers["sqlite"]
+        statuses[first.status] += 1
+        wrong += [f"{name} {path}: {answer.status} {difference(seen(first), seen(answer))}" for name, answer in answers.items()
+                  if answer.status >= 500 or not alike(path.replace("/top", "/stats"), seen(answer), seen(first))]
+    assert not wrong and statuses[200] > 250, f"{statuses} {wrong[:5]}"
+
+
 # ---- The daemon
 
 
@@ -788,15 +801,3 @@ def test_formats_of_series(same, rolled, form, times):
     how = f"from={{-10800}}&to={{0}}&step=10m&format={form}&times={times}"
     same(f"/api/v1/containers/web/stats?{how}")
     same(f"/api/v1/stats?ids=web,44&fields=cpu_percent,mem_used_bytes&{how}")
-
-
-def test_questions_drawn_at_random(stores, base, rolled):
-    questions = Questions(random.Random(1), base, 5, ("web", "db", WEB, OLD[:4], TWIN, "nope"))
-    statuses, wrong = Counter(), []
-    for path in (questions.draw() for _ in range(400)):
-        answers = stores.ask(path)
-        first = answers["sqlite"]
-        statuses[first.status] += 1
-        wrong += [f"{name} {path}: {answer.status} {difference(seen(first), seen(answer))}" for name, answer in answers.items()
-                  if answer.status >= 500 or not alike(path.replace("/top", "/stats"), seen(answer), seen(first))]
-    assert not wrong and statuses[200] > 250, f"{statuses} {wrong[:5]}"
