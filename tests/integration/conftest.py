@@ -6,6 +6,7 @@ with all it ran, also when the run is interrupted.
 
 import sys
 import tempfile
+import textwrap
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -53,6 +54,17 @@ def tallyd(tmp_path):
             return daemon
 
         yield make
+
+
+@pytest.fixture
+def program(tmp_path):
+    """program(text) writes a program, Python unless it says otherwise, and returns its path.  DIR is the test's folder."""
+    def make(text, name="program", interpreter=f"{sys.executable} -u"):
+        path = tmp_path / name
+        path.write_text(f"#!{interpreter}\n{textwrap.dedent(text)}".replace("DIR", str(tmp_path)))
+        path.chmod(0o755)
+        return path
+    return make
 
 
 @pytest.fixture

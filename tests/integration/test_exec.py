@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -14,17 +13,6 @@ from waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = "declare = series sensors (sensor text tag, n int)\n"
-
-
-@pytest.fixture
-def program(tmp_path):
-    """program(text) writes a program, Python unless it says otherwise, and returns its path."""
-    def make(text, name="program", interpreter=f"{sys.executable} -u"):
-        path = tmp_path / name
-        path.write_text(f"#!{interpreter}\n{textwrap.dedent(text)}")
-        path.chmod(0o755)
-        return path
-    return make
 
 
 @pytest.fixture

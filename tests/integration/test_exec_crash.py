@@ -28,16 +28,6 @@ API = "[output.http_api]\nlisten = 127.0.0.1:{port}\nstore = sqlite\n[output.sql
 
 
 @pytest.fixture
-def source(tmp_path):
-    def make(text):
-        path = tmp_path / "source"
-        path.write_text(f"#!{sys.executable} -u\n{textwrap.dedent(text)}".replace("DIR", str(tmp_path)))
-        path.chmod(0o755)
-        return path
-    return make
-
-
-@pytest.fixture
 def deliver(tallyd, tmp_path):
     """deliver(source, command, extra) starts a daemon between a program and append_lines.py, behind a spool."""
     def make(path, command=f"{APPEND} {{out}}", extra="", inputs=INPUT):
@@ -75,8 +65,8 @@ HESITATES = """
 """
 
 
-def test_a_kill_between_rows_and_their_position_doubles_nothing(deliver, source, tmp_path):
-    daemon = deliver(source(HESITATES))
+def test_a_kill_between_rows_and_their_position_doubles_nothing(deliver, program, tmp_path):
+    daemon = deliver(program(HESITATES))
     for at in (10, 20, 30):
         daemon.wait(lambda: taken(daemon) >= 10, "the rows have been read")
         daemon.kill9()
@@ -87,9 +77,9 @@ def test_a_kill_between_rows_and_their_position_doubles_nothing(deliver, source,
     daemon.balanced()
 
 
-def test_a_program_killed_between_rows_and_their_position_doubles_nothing(deliver, source, tmp_path):
+def test_a_program_killed_between_rows_and_their_position_doubles_nothing(deliver, program, tmp_path):
     (tmp_path / "go10").touch()
-    daemon = deliver(source("open('DIR/pid', 'w').write(str(__import__('os').getpid()))\n" + textwrap.dedent(HESITATES)))
+    daemon = deliver(program("open('DIR/pid', 'w').write(str(__import__('os').getpid()))\n" + textwrap.dedent(HESITATES)))
     daemon.wait(lambda: taken(daemon) >= 21, "the rows behind the first position have been read")
     os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
     daemon.says("rows behind its last position are not taken (10)")
@@ -100,8 +90,8 @@ def test_a_program_killed_between_rows_and_their_position_doubles_nothing(delive
     daemon.balanced()
 
 
-def test_kills_at_any_instant_double_nothing_where_no_key_would_hide_it(deliver, source, tmp_path):
-    daemon = deliver(source("""
+def test_kills_at_any_instant_double_nothing_where_no_key_would_hide_it(deliver, program, tmp_path):
+    daemon = deliver(program("""
         import json, sys, time
         hello = json.loads(sys.stdin.readline())
         at = int(hello["resume"] or 0)
@@ -144,25 +134,20 @@ def unread(pid):
         os.close(fd)
 
 
-def test_a_batch_cut_off_by_a_kill_of_the_daemon_is_stored_whole_later(deliver, source, tmp_path):
-    # The shell dies with the daemon; what it has started reads on, up to the end of the pipe.
-    path = tmp_path / "sink"
-    path.write_text("#!/bin/sh\n"
-                    f"sh -c 'echo $$ > {tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid; kill -STOP $$;"
-                    f" exec {APPEND} {tmp_path}/out'\ntrue\n")
-    path.chmod(0o755)
-    daemon = deliver(source(LARGE), str(path))
+def test_a_batch_cut_off_by_a_kill_of_the_daemon_is_stored_whole_later(deliver, program, tmp_path):
+    # The shell dies with the daemon; what it has started lives on, and reads up to the end of the pipe.
+    path = program("sh -c 'echo $$ > DIR/pid.new; mv DIR/pid.new DIR/pid; i=0;"
+                   " while [ ! -e DIR/go ] && [ $((i += 1)) -lt 6000 ]; do sleep 0.01; done;"
+                   f" exec {APPEND} DIR/out'\ntrue\n", "sink", "/bin/sh")
+    daemon = deliver(program(LARGE), str(path))
     daemon.wait((tmp_path / "pid").exists, "the program is there")
     pid = int((tmp_path / "pid").read_text())
     daemon.wait(lambda: unread(pid) > 60000, "a part of the batch is in its pipe")
-    (tmp_path / "pid").unlink()
     daemon.kill9()
-    os.kill(pid, signal.SIGCONT)
+    (tmp_path / "go").touch()
     wait_for(lambda: not Path(f"/proc/{pid}").exists(), 20, "it has read what there was")
     assert not lines(tmp_path)
     daemon.start()
-    daemon.wait((tmp_path / "pid").exists, "another one is there")
-    os.kill(int((tmp_path / "pid").read_text()), signal.SIGCONT)
     daemon.wait(lambda: len(lines(tmp_path)) >= 900, "the batch is stored")
     assert lines(tmp_path) == list(range(900))
 

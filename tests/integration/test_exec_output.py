@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -37,21 +36,11 @@ API = "[output.http_api]\nlisten = 127.0.0.1:{port}\nstore = sqlite\n[output.sql
 
 
 @pytest.fixture
-def program(tmp_path):
-    def make(text, name="sink"):
-        path = tmp_path / name
-        path.write_text(f"#!{sys.executable} -u\n{textwrap.dedent(text)}".replace("DIR", str(tmp_path)))
-        path.chmod(0o755)
-        return path
-    return make
-
-
-@pytest.fixture
 def deliver(tallyd, program):
     """deliver(sink, options) starts a daemon that collects numbered rows and gives them to it."""
     def make(sink, extra="mode = service\n", start=True):
         program(SOURCE, "source")
-        path = program(sink)
+        path = program(sink, "sink")
         daemon = tallyd(INPUT + SPOOL + f"[output.exec:x]\ncommand = {path}\nbuffer = spool\n{extra}"
                         + API, globals="drain_timeout = 1s")  # what hangs is not waited for
         return daemon.start() if start else daemon
