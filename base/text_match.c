@@ -41,15 +41,10 @@ bool text_fits(const char *text, const char *pattern)
 	return text_glob(text, strlen(text), pattern, strlen(pattern));
 }
 
-static bool is_letter(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
 static bool same_but_for_case(const char *text, const char *part, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		if (text[i] != part[i] && ((text[i] ^ part[i]) != 0x20 || !is_letter(part[i])))
+		if (text[i] != part[i] && ((text[i] ^ part[i]) != 0x20 || !text_is_letter(part[i])))
 			return false;
 	return true;
 }
@@ -58,7 +53,7 @@ static bool same_but_for_case(const char *text, const char *part, size_t len)
 static const char *find_letter(const char *at, const char *end, char letter)
 {
 	const char *found = memchr(at, letter, (size_t)(end - at));
-	if (!is_letter(letter))
+	if (!text_is_letter(letter))
 		return found;
 	const char *other = memchr(at, letter ^ 0x20, (size_t)((found ? found : end) - at));
 	return other ? other : found;

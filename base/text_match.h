@@ -15,6 +15,11 @@
 bool text_glob(const char *text, size_t len, const char *pattern, size_t pattern_len);
 bool text_fits(const char *text, const char *pattern); /* the same, of C strings */
 
+static inline bool text_is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
 /* Letters of ASCII match in upper and lower case; nothing is contained in everything. */
 bool text_contains(const char *text, size_t len, const char *part, size_t part_len);
 /* The first place of it, or NULL. */

@@ -46,6 +46,7 @@ void fixture_restart(struct fixture *fixture);
 /* It has become so late; and maintenance has run, too. */
 void time_passes(struct fixture *fixture, int64_t now);
 void maintenance_at(struct fixture *fixture, int64_t now);
+void maintenance_until_none_is_late(struct fixture *fixture, int64_t now);
 /* The clock was set to show it, and maintenance has run.  Returns what that does. */
 int maintenance_when_set_to(struct fixture *fixture, int64_t now);
 

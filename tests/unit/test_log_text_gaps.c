@@ -12,7 +12,7 @@ enum { TIMES = 40000 };
 
 /* At each time a line or none, which is in a block of one time or in none. */
 static bool lines[TIMES], blocks[TIMES];
-static int64_t taken, n_looked;
+static int64_t taken, n_looked, n_gaps;
 static struct log_text_whole whole;
 static uint32_t drawn;
 
@@ -37,6 +37,7 @@ static int find_blocks(void *arg, int64_t from, int64_t before, struct log_text_
 static int find_line(void *arg, int64_t from, int64_t to)
 {
 	(void)arg;
+	n_gaps++;
 	for (int64_t i = to - 1; i >= (from < 0 ? 0 : from); i--) {
 		if (!lines[i])
 			continue;
@@ -141,6 +142,20 @@ static void what_is_known_is_not_looked_through_again(void **state)
 	assert_in_range(n_looked, 100, 1000);
 }
 
+static void a_step_looks_at_few_gaps_without_lines(void **state)
+{
+	(void)state;
+	int steps = 0, r = LOG_TEXT_GAPS_MORE;
+	for (int64_t i = 0; i < 2000; i += 2)
+		blocks[i] = lines[i] = true;
+	for (; r == LOG_TEXT_GAPS_MORE && steps < 100; steps++) {
+		n_gaps = 0;
+		r = log_text_gaps_find(&gaps, &whole, "said", CLOCK_SECOND);
+		assert_in_range(n_gaps, 0, 101);
+	}
+	assert_int_equal(r, 0);
+}
+
 static void blocks_that_somebody_deleted_are_missed_after_an_hour(void **state)
 {
 	(void)state;
@@ -168,6 +183,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(each_gap_is_found_whatever_is_forgotten, begin),
 		cmocka_unit_test_setup(what_is_known_is_not_looked_through_again, begin),
+		cmocka_unit_test_setup(a_step_looks_at_few_gaps_without_lines, begin),
 		cmocka_unit_test_setup(blocks_that_somebody_deleted_are_missed_after_an_hour,
 				       begin),
 		cmocka_unit_test_setup(of_another_table_nothing_is_known, begin),

@@ -255,16 +255,6 @@ static void what_is_not_rolled_up_yet_comes_from_the_rows(void **state)
 	compare_rolled_up(f);
 }
 
-/* A round ends after some seconds, which on a busy machine is in the middle. */
-static void maintenance_until_none_is_late(struct fixture *f, int64_t now)
-{
-	int rounds = 0;
-	do
-		maintenance_at(f, now);
-	while (fixture_sql(f, "SELECT count(*) FROM @late") > 0 && ++rounds < 20);
-	assert_in_range(rounds, 0, 19);
-}
-
 static void a_late_row_is_rolled_up_as_if_it_had_been_in_time(void **state)
 {
 	struct fixture *f = *state;
@@ -305,44 +295,6 @@ static void late_rows_wait_until_an_older_store_has_its_five_minutes(void **stat
 	maintenance_until_none_is_late(f, T0 + 2 * DAY);
 	compare_rolled_up(f);
 	compare_buckets(f, T0 - DAY, T0 + DAY, DAY, true, "samples_1d");
-}
-
-/* What all grew by a second. */
-static double rate_of_the_day(struct fixture *f)
-{
-	const struct tally_select rate[] = {{.column = "total", .aggregate = TALLY_RATE}};
-	struct tally_query query = query_of("samples", rate, 1);
-	struct rows rows;
-	query.bucket = DAY;
-	assert_int_equal(ask(f, &query, &rows), 0);
-	assert_int_equal(rows.n, 1);
-	double value = rows_at(&rows, 0, 1)->f;
-	rows_free(&rows);
-	return value;
-}
-
-static void write_total(struct fixture *f, int64_t time, const char *id, int64_t total)
-{
-	struct tally_batch *batch = fixture_batch(f, &series_table);
-	put_series(f, batch, time, id, 1, total);
-	fixture_write(f, batch);
-}
-
-static void a_late_row_takes_its_part_of_an_increase_from_a_row_that_is_far(void **state)
-{
-	struct fixture *f = *state;
-	write_total(f, T0 + HOUR, "a", 100);
-	write_total(f, T0 + HOUR, "b", 100);
-	write_total(f, T0 + HOUR + 10 * MINUTE, "a", 300);
-	write_total(f, T0 + 5 * HOUR, "b", 300);
-	maintenance_at(f, T0 + 2 * DAY);
-	write_total(f, T0 + HOUR + 5 * MINUTE, "a", 200);
-	write_total(f, T0 + 3 * HOUR, "b", 150);
-	write_total(f, T0 + 3 * HOUR + 2 * MINUTE, "b", 160);
-	maintenance_at(f, T0 + 2 * DAY);
-	assert_int_equal(fixture_sql(f, "SELECT sum(total_increase) FROM samples_1min"), 400);
-	assert_int_equal(fixture_sql(f, "SELECT sum(total_increase) FROM samples_1d"), 400);
-	assert_true(fabs(rate_of_the_day(f) - 200 / 600.0 - 200 / 14400.0) < 1e-9);
 }
 
 static void rows_that_are_kept_for_longer_than_their_rollups_answer(void **state)
@@ -753,7 +705,6 @@ int main(void)
 		STORE_TEST(a_late_row_is_rolled_up_as_if_it_had_been_in_time),
 		STORE_TEST(an_older_store_answers_from_its_minutes_until_it_has_five),
 		STORE_TEST(late_rows_wait_until_an_older_store_has_its_five_minutes),
-		STORE_TEST(a_late_row_takes_its_part_of_an_increase_from_a_row_that_is_far),
 		STORE_TEST(rows_that_are_kept_for_longer_than_their_rollups_answer),
 		STORE_TEST(a_minute_without_an_increase_adds_none_to_its_hour),
 		STORE_TEST(one_bucket_over_all_has_the_time_of_the_newest_row),

@@ -1,5 +1,5 @@
-/* Rows that come late, with counters that some rows do not have: growth, against the same added up
- * here in the plainest way. */
+/* Rows that come late: growth, also of counters that some rows do not have, against the same added
+ * up here in the plainest way. */
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -58,15 +58,6 @@ static void write_one_of(struct fixture *f, uint32_t parts)
 			if (!samples[s][i].written && draw(parts) == 0)
 				put_sample(f, batch, s, &samples[s][i]);
 	fixture_write(f, batch);
-}
-
-static void maintenance_until_none_is_late(struct fixture *f, int64_t now)
-{
-	int rounds = 0;
-	do
-		maintenance_at(f, now);
-	while (fixture_sql(f, "SELECT count(*) FROM @late") > 0 && ++rounds < 20);
-	assert_in_range(rounds, 0, 19);
 }
 
 /* By how much it grew a second within a minute, where it did not fall; NAN: nothing is known. */
@@ -128,11 +119,50 @@ static void growth_goes_on_over_late_rows_and_over_rows_without_it(void **state)
 	}
 }
 
+/* What all grew by a second. */
+static double rate_of_the_day(struct fixture *f)
+{
+	const struct tally_select rate[] = {{.column = "total", .aggregate = TALLY_RATE}};
+	struct tally_query query = query_of("samples", rate, 1);
+	struct rows rows;
+	query.bucket = DAY;
+	assert_int_equal(ask(f, &query, &rows), 0);
+	assert_int_equal(rows.n, 1);
+	double value = rows_at(&rows, 0, 1)->f;
+	rows_free(&rows);
+	return value;
+}
+
+static void write_total(struct fixture *f, int64_t time, const char *id, int64_t total)
+{
+	struct tally_batch *batch = fixture_batch(f, &series_table);
+	put_series(f, batch, time, id, 1, total);
+	fixture_write(f, batch);
+}
+
+static void a_late_row_takes_its_part_of_an_increase_from_a_row_that_is_far(void **state)
+{
+	struct fixture *f = *state;
+	write_total(f, T0 + HOUR, "a", 100);
+	write_total(f, T0 + HOUR, "b", 100);
+	write_total(f, T0 + HOUR + 10 * MINUTE, "a", 300);
+	write_total(f, T0 + 5 * HOUR, "b", 300);
+	maintenance_at(f, T0 + 2 * DAY);
+	write_total(f, T0 + HOUR + 5 * MINUTE, "a", 200);
+	write_total(f, T0 + 3 * HOUR, "b", 150);
+	write_total(f, T0 + 3 * HOUR + 2 * MINUTE, "b", 160);
+	maintenance_at(f, T0 + 2 * DAY);
+	assert_int_equal(fixture_sql(f, "SELECT sum(total_increase) FROM samples_1min"), 400);
+	assert_int_equal(fixture_sql(f, "SELECT sum(total_increase) FROM samples_1d"), 400);
+	assert_true(fabs(rate_of_the_day(f) - 200 / 600.0 - 200 / 14400.0) < 1e-9);
+}
+
 int main(void)
 {
 #define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(growth_goes_on_over_late_rows_and_over_rows_without_it),
+		STORE_TEST(a_late_row_takes_its_part_of_an_increase_from_a_row_that_is_far),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,11 +26,10 @@ function(tallyd_timescale_test_tsl area)
 endfunction()
 
 # What all stores have in common (see sqlite.cmake), then what only this one has.
-foreach(area IN ITEMS write query aggregate wrong_clock)
+foreach(area IN ITEMS write query aggregate late wrong_clock)
 	tallyd_timescale_test(${area} test_store_${area}.c)
 	tallyd_timescale_test_tsl(${area})
 endforeach()
-tallyd_timescale_test(late test_store_late.c)
 tallyd_timescale_test(text test_store_text.c --several) # too many lines for the WebAssembly one
 foreach(area IN ITEMS database maintenance clock)
 	tallyd_timescale_test(${area} test_timescale_${area}.c)

@@ -14,6 +14,7 @@ enum {
 	GAPS_FIRST = 16, /* blocks that are asked for at first, and then at once */
 	GAPS_AT_ONCE = 500,
 	GAPS_MOST = 10000, /* that are looked at in one step: some ten milliseconds */
+	GAPS_GAP = 100,    /* blocks that could be looked at instead of the lines of a gap */
 	GAPS_MANY = 300,   /* newer ones that are rather kept in mind than walked over again */
 };
 /* Somebody may have deleted blocks by hand. */
@@ -34,13 +35,17 @@ static int gaps_look_at(const struct log_text_gaps *gaps, struct gaps_walk *walk
 			const struct log_text_span *block)
 {
 	int r = 0;
-	if (walk->upper == INT64_MAX)
+	walk->n_looked++;
+	if (walk->upper == INT64_MAX) {
 		walk->newest = block->to;
-	else if (block->to < walk->upper)
+	} else if (block->to < walk->upper) {
+		walk->n_looked += GAPS_GAP;
 		r = gaps->gap(gaps->arg, block->to, walk->upper);
-	if (r == 0)
-		walk->upper = block->from;
-	return r;
+	}
+	if (r != 0)
+		return r;
+	walk->upper = block->from;
+	return walk->n_looked < GAPS_MOST ? 0 : LOG_TEXT_GAPS_MORE;
 }
 
 /* Over the blocks that begin in [from, walk->upper).  0: there is no gap between them. */
@@ -54,11 +59,8 @@ static int gaps_walk(const struct log_text_gaps *gaps, struct gaps_walk *walk, i
 			return n;
 		for (int i = 0; r == 0 && i < n; i++)
 			r = gaps_look_at(gaps, walk, &blocks[i]);
-		walk->n_looked += (uint32_t)n;
 		if (n < most)
 			break;
-		if (r == 0 && walk->n_looked >= GAPS_MOST)
-			r = LOG_TEXT_GAPS_MORE;
 	}
 	return r;
 }

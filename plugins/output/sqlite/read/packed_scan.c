@@ -58,10 +58,10 @@ static int packed_scan_make_after(struct packed_scan *scan, sqlite3_stmt **ret)
 static int packed_scan_is_after(struct packed_scan *scan, bool *ret)
 {
 	const struct stored_table *stored = scan->bound->stored;
-	sqlite3_stmt *after = reader_borrow(scan->reader, STATEMENT_AFTER);
 	*ret = false;
 	if (stored->n_tags == 0)
 		return 0;
+	sqlite3_stmt *after = reader_borrow(scan->reader, STATEMENT_AFTER);
 	int r = after ? 0 : packed_scan_make_after(scan, &after);
 	if (r < 0)
 		return r;

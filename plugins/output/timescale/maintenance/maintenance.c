@@ -43,10 +43,9 @@ static int maintenance_lead(struct store *store)
 	char leads[8];
 	struct pg_connection *pg = &store->maintenance.pg;
 	int r = 0;
-	/* Another may have led meanwhile, and forgotten blocks. */
-	if (!pg_is_open(pg))
+	if (!pg_is_open(pg)) {
+		/* Another may have led meanwhile, and forgotten blocks. */
 		store->maintenance.text_whole = (struct log_text_whole){.from = 0};
-	if (!pg_is_open(pg))
 		r = pg_open_secret(
 			pg, "conninfo", store->config->conninfo,
 			PG_SETUP_VANISHED
@@ -56,6 +55,7 @@ static int maintenance_lead(struct store *store)
 			"work_mem = '32MB'; set "
 			"idle_in_transaction_session_timeout = '1min'; set "
 			"default_transaction_isolation = 'read committed'");
+	}
 	/* Session locks count: one that is taken again has to be given back as often. */
 	if (r == 0)
 		r = pg_query_text(pg,

@@ -344,6 +344,7 @@ void rollup_sql_followers(const struct rollup *rollup, struct strbuf *sql, int64
 	rollup_sql_counters(rollup, sql);
 	strbuf_add(sql, " as has");
 	rollup_sql_in_range(rollup, LEVEL_ROWS, sql, from - minute, to);
+	/* has & ~has is none of them, whatever their number. */
 	strbuf_add(sql, "), open as (select _series, bit_or(has) filter (where late) & "
 			"~coalesce(bit_or(has) filter (where not late), bit_and(has) & "
 			"~bit_and(has)) as has from rows_ group by _series) select distinct "

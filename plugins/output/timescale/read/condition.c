@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "base/text_match.h"
 #include "pg/pg_value.h"
 #include "schema/schema.h"
 
@@ -57,17 +58,12 @@ static void condition_glob(const struct condition *c, const struct tally_cell *v
 	condition_compare(c, "like", &like);
 }
 
-static bool condition_is_letter(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
 /* The longest piece that has no letters of ASCII, which are where characters may be cut. */
 static struct tally_cell condition_letterless(const struct tally_cell *value)
 {
 	struct tally_cell longest = {.text = value->text, .set = 1};
 	for (uint32_t i = 0, from = 0; i < value->len; i++) {
-		if (condition_is_letter(value->text[i]))
+		if (text_is_letter(value->text[i]))
 			from = i + 1;
 		else if (i + 1 - from > longest.len)
 			longest = (struct tally_cell){
@@ -84,15 +80,6 @@ static void condition_has_text(const struct condition *c, const char *as,
 	strbuf_add(c->sql, "%s, $%d) > 0", *as ? ")" : "", condition_value(c, value));
 }
 
-static void condition_fold(struct strbuf *folded, const struct tally_cell *value)
-{
-	for (uint32_t i = 0; i < value->len; i++) {
-		char letter = value->text[i];
-		letter = condition_is_letter(letter) ? (char)(letter | 0x20) : letter;
-		strbuf_bytes(folded, &letter, 1);
-	}
-}
-
 /* Letterless bytes of a text from which on they are looked for by themselves. */
 enum { CONDITION_LETTERLESS = 3 };
 
@@ -101,19 +88,25 @@ enum { CONDITION_LETTERLESS = 3 };
 static void condition_contains(const struct condition *c, const struct tally_cell *value)
 {
 	auto_strbuf struct strbuf folded = {0};
-	struct tally_cell small = *value;
-	if (value->set) {
-		struct tally_cell letterless = condition_letterless(value);
-		bool all = letterless.len == value->len;
-		if (all || letterless.len >= CONDITION_LETTERLESS)
-			condition_has_text(c, "", &letterless);
-		if (all)
-			return;
-		if (letterless.len >= CONDITION_LETTERLESS)
-			strbuf_add(c->sql, " and ");
-		condition_fold(&folded, value);
-		small.text = folded.data;
-		c->parameters->failed |= folded.failed;
+	struct tally_cell letterless = {.set = 0}, small = *value;
+	if (value->set)
+		letterless = condition_letterless(value);
+	if (!value->set || letterless.len == value->len) {
+		condition_has_text(c, "", value);
+		return;
+	}
+	strbuf_bytes(&folded, value->text, value->len);
+	if (folded.failed) {
+		c->parameters->failed = true;
+		return;
+	}
+	for (uint32_t i = 0; i < value->len; i++)
+		if (text_is_letter(folded.data[i]))
+			folded.data[i] |= 0x20;
+	small.text = folded.data;
+	if (letterless.len >= CONDITION_LETTERLESS) {
+		condition_has_text(c, "", &letterless);
+		strbuf_add(c->sql, " and ");
 	}
 	condition_has_text(c, "lower(", &small);
 }
